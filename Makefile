@@ -1,0 +1,98 @@
+# Homeport: `make help` lists what a newcomer needs; everything lands in ignored folders of the project.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+STACK ?= staging
+SYSTEM ?=
+NAME ?= noop
+SEEDS ?= 30
+PYTHON ?= python3
+BIN := .venv/bin
+HOMEPORT := $(BIN)/homeport
+SHELL_SCRIPTS = $(shell git ls-files | xargs grep -lE '^\#!.*\b(ba)?sh\b' 2>/dev/null)
+
+##@ Start
+.PHONY: help demo setup toolchain
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup toolchain ## From nothing to an HTTPS URL: local cloud, `pulumi up`, smoke test [STACK= SYSTEM=]
+	@$(HOMEPORT) demo --stack $(STACK) $(if $(SYSTEM),--system $(SYSTEM))
+
+setup: .venv/.complete ## Make .venv from requirements.lock
+
+toolchain: ## Provide `pulumi` and its plugins: the official CLI, or a build from Go modules
+	@toolchain/build
+
+##@ Work with a stack (thin over pulumi) [STACK=staging SYSTEM=]
+.PHONY: preview up destroy
+preview up destroy: setup toolchain ## The Pulumi operation on STACK
+	@$(HOMEPORT) $@ --stack $(STACK) $(if $(SYSTEM),--system $(SYSTEM)) $(ARGS)
+
+##@ Local cloud
+.PHONY: cloud-up cloud-down cloud-status
+cloud-up cloud-down cloud-status: setup ## Start, remove or show the local cloud
+	@$(HOMEPORT) cloud $(@:cloud-%=%)
+
+##@ Check
+.PHONY: check lint test bench
+check: setup lint ## Lint, types and the fast tests: no Docker, no engine, no network
+	@$(BIN)/pytest tests/unit tests/stacks -n 2 -q --seeds $(SEEDS)
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/mypy __main__.py bench
+	@MYPYPATH=testbed/apps/ledger/src $(BIN)/mypy testbed/apps/ledger/src/ledger
+	@$(BIN)/shellcheck $(SHELL_SCRIPTS)
+	@$(BIN)/yamllint -s .
+
+test: SEEDS = 200
+test: check toolchain ## Everything: check, the real engine, the local cloud end to end
+	@tests/packages
+	@toolchain/test
+	@$(BIN)/pytest tests/engine -q --durations=10
+	@$(BIN)/pytest tests/e2e -q --durations=25
+
+bench: setup toolchain ## Measure a claim: NAME=noop|cold; writes bench/results/NAME.json
+	@$(BIN)/python -m bench.$(NAME)
+
+##@ Keep
+.PHONY: lock format docs snapshots clean
+lock: .tools/.uv ## Write requirements.lock anew from pyproject.toml
+	@$(UV) pip compile --quiet --upgrade pyproject.toml --group dev --universal --generate-hashes \
+	  --python-version 3.11 --no-header --output-file requirements.lock
+
+format: setup ## Format and fix what can be fixed
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+docs: setup ## Write the generated documentation anew
+	@$(BIN)/python -m components.config > docs/configuration.md
+
+snapshots: setup ## Accept the present resources of both stacks as the expected ones
+	@$(BIN)/pytest tests/stacks -q --update-snapshots
+
+clean: ## Remove what was made here; the local cloud must be down
+	@rm -rf .venv .tools .toolchain .mypy_cache .pytest_cache .ruff_cache
+
+# uv comes from PATH, or from PyPI into the project.
+UV := $(or $(shell command -v uv),.tools/bin/uv)
+
+.tools/.uv: toolchain/uv.lock
+	@command -v uv >/dev/null || { $(PYTHON) -m venv .tools && \
+	  .tools/bin/pip install --quiet --require-hashes -r toolchain/uv.lock; }
+	@mkdir -p .tools && touch $@
+
+.venv/.complete: requirements.lock pyproject.toml testbed/apps/ledger/pyproject.toml | .tools/.uv
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] \
+	  + ": install one and say make PYTHON=python3.x") if sys.version_info < (3, 11) else None'
+	@echo "environment: .venv from requirements.lock (about 15 s)"
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	@$(UV) pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock
+	@$(UV) pip install --quiet --no-deps --python .venv/bin/python -e . -e testbed/apps/ledger
+	@touch $@
