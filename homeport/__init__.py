@@ -1,0 +1,1 @@
+"""The command `homeport`: the local cloud and day 2."""

@@ -1,0 +1,28 @@
+"""Names of the public internet that this cloud answers for, with services of its own."""
+
+PRIVATE_REGISTRY = "registry.example.com"
+"""A registry that wants a login, for tests of exactly that."""
+
+REGISTRIES = {
+    "registry-1.docker.io": "docker.io",
+    "index.docker.io": "docker.io",
+    "docker.io": "docker.io",
+    "ghcr.io": "ghcr.io",
+    PRIVATE_REGISTRY: PRIVATE_REGISTRY,
+}
+"""Registries' host names, and below which name each keeps its images in the one store."""
+
+ACME_NAMES = ("acme-v02.api.letsencrypt.org", "acme-staging-v02.api.letsencrypt.org")
+"""The certificate authority's directories; one server is behind both."""
+
+PACKAGE_MIRROR = "packages.testbed"
+"""The servers' package cache; the name is of this cloud alone."""
+
+FRONT_NAMES = (*REGISTRIES, *ACME_NAMES, PACKAGE_MIRROR)
+"""Everything that the front answers for."""
+
+NAMESERVERS = ("hydrogen.ns.hetzner.com", "oxygen.ns.hetzner.com", "helium.ns.hetzner.de")
+"""The vendor's name servers; here they are all the cloud's one."""
+
+STORAGE_BOX_DOMAIN = "your-storagebox.de"
+"""Below this every storage box has its name."""

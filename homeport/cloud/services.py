@@ -1,0 +1,222 @@
+"""The cloud's own containers: DNS, registry, ACME, the front with the public names, the helpers."""
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import json
+import ssl
+import time
+from collections.abc import Iterable
+
+import httpx
+
+from homeport.cloud import authority, docker, nameserver
+from homeport.cloud.contract import MachineryError
+from homeport.cloud.instance import LABEL, Cloud
+from homeport.cloud.names import ACME_NAMES, FRONT_NAMES, PRIVATE_REGISTRY, REGISTRIES
+from homeport.cloud.passwords import htpasswd
+from homeport.cloud.templates import render
+from homeport.cloud.warden import CAPABILITIES
+
+REGISTRY_VOLUME = "homeport-cloud-registry"
+"""Where all instances' registries keep images; content-addressed, so that sharing is safe."""
+
+PACKAGES_VOLUME = "homeport-cloud-packages"
+"""Where all instances' package mirrors keep what they fetched."""
+
+CERTIFICATE_DAYS = 90
+"""How long the ACME server's certificates are valid, as the public one's are."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Service:
+    """One container of the cloud's own."""
+
+    name: str
+    arguments: tuple[str, ...]
+    """Arguments of `docker create` before the image."""
+    command: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    """Files below the instance's folder that it reads; when they change, it is made anew."""
+
+
+def up(cloud: Cloud, image: str) -> bool:
+    """Have every service running as it is described now; those that do already are left alone.
+
+    Returns whether the ACME server has another root than before.
+    """
+    write_files(cloud)
+    ensure_network(cloud)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for done in [pool.submit(ensure, cloud, service, image) for service in services(cloud)]:
+            done.result()
+    return fetch_acme_root(cloud)
+
+
+def write_files(cloud: Cloud) -> None:
+    """Write the services' configuration below the instance's folder."""
+    authority.ensure(cloud.folder / "authority", FRONT_NAMES)
+    nameserver.Nameserver(cloud).prepare()
+    front = cloud.folder / "front"
+    front.mkdir(parents=True, exist_ok=True)
+    public = [name for name in REGISTRIES if name != PRIVATE_REGISTRY]
+    nginx = render(
+        "nginx.conf.j2",
+        registries=REGISTRIES,
+        public_registries=public,
+        private_registry=PRIVATE_REGISTRY,
+        acme_names=ACME_NAMES,
+        registry=cloud.own_address(5),
+        acme=cloud.own_address(4),
+    )
+    (front / "nginx.conf").write_text(nginx)
+    (front / "htpasswd").write_text(htpasswd("homeport", cloud.registry_password))
+    (front / "registry.yml").write_text(render("registry.yml"))
+    lifetime = CERTIFICATE_DAYS * 24 * 3600
+    (front / "pebble.json").write_text(render("pebble.json.j2", lifetime=lifetime))
+
+
+def services(cloud: Cloud) -> tuple[Service, ...]:
+    """Describe the containers that every cloud has."""
+
+    def at(number: int) -> tuple[str, ...]:
+        return ("--network", cloud.named("public"), "--ip", cloud.own_address(number))
+
+    folder = ("--volume", f"{cloud.folder}:/cloud:ro")
+    return (
+        Service(
+            name="dns",
+            arguments=(*at(2), *folder),
+            command=("named", "-g", "-c", "/cloud/dns/named.conf"),
+        ),
+        Service(
+            name="front",
+            arguments=(*at(3), *folder, "--volume", f"{PACKAGES_VOLUME}:/var/cache/packages"),
+            command=("nginx", "-c", "/cloud/front/nginx.conf"),
+            files=("front/nginx.conf", "front/htpasswd", "authority/tls.pem"),
+        ),
+        Service(
+            name="acme",
+            arguments=(
+                *at(4),
+                *folder,
+                *("--env", "PEBBLE_VA_NOSLEEP=1"),
+                *("--env", "PEBBLE_WFE_NONCEREJECT=0"),
+                *("--env", "PEBBLE_AUTHZREUSE=0"),
+            ),
+            command=(
+                "pebble",
+                *("-config", "/cloud/front/pebble.json"),
+                *("-dnsserver", f"{cloud.dns}:53"),
+            ),
+            files=("front/pebble.json", "authority/tls.pem"),
+        ),
+        Service(
+            name="registry",
+            arguments=(*at(5), *folder, "--volume", f"{REGISTRY_VOLUME}:/var/lib/registry"),
+            command=("docker-registry", "serve", "/cloud/front/registry.yml"),
+            files=("front/registry.yml",),
+        ),
+        Service(
+            name="switch",
+            arguments=("--network", "none", "--cap-add=NET_ADMIN"),
+            command=("sleep", "infinity"),
+        ),
+        Service(
+            name="warden",
+            arguments=(
+                *("--network", "host", "--pid", "host"),
+                *CAPABILITIES,
+                *("--device-cgroup-rule", "b 7:* rwm", "--device-cgroup-rule", "c 10:237 rwm"),
+                *("--volume", "/dev:/dev", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"),
+                *("--volume", f"{cloud.folder}:{cloud.folder}"),
+            ),
+            command=("sleep", "infinity"),
+        ),
+    )
+
+
+def ensure_network(cloud: Cloud) -> None:
+    """Make the public network, which leads nowhere, and the front's way out."""
+    public = cloud.named("public")
+    if docker.inspect("network", public) is None:
+        labels = docker.labels({LABEL: cloud.key})
+        bridge = f"com.docker.network.bridge.name={cloud.short}"
+        subnet = str(cloud.public_network)
+        docker.run(
+            *(
+                "network",
+                "create",
+                "--internal",
+                "--subnet",
+                subnet,
+                "--opt",
+                bridge,
+                *labels,
+                public,
+            )
+        )
+    uplink = cloud.named("uplink")
+    if docker.inspect("network", uplink) is None:
+        docker.run("network", "create", *docker.labels({LABEL: cloud.key}), uplink)
+
+
+def ensure(cloud: Cloud, service: Service, image: str) -> None:
+    """Have one service running; it is made anew when anything that makes it up has changed."""
+    container = cloud.named(service.name)
+    wanted = _fingerprint(cloud, service, image)
+    found = docker.inspect("container", container)
+    if found and found["Config"]["Labels"].get(f"{LABEL}.config") == wanted:
+        if not found["State"]["Running"]:
+            docker.run("start", container)
+        return
+    docker.remove_container(container)
+    labels = {LABEL: cloud.key, f"{LABEL}.part": service.name, f"{LABEL}.config": wanted}
+    logs = ("--log-opt", "max-size=5m", "--log-opt", "max-file=2")
+    docker.run(
+        *("create", "--name", container, "--hostname", service.name, "--init", *logs),
+        *(*docker.labels(labels), *service.arguments, image, *service.command),
+    )
+    if service.name == "front":
+        docker.run("network", "connect", cloud.named("uplink"), container)
+    docker.run("start", container)
+
+
+def down(cloud: Cloud, parts: Iterable[str] = ()) -> None:
+    """Remove these containers, or all that carry the instance's label, and its networks."""
+    docker.remove_container(*(parts or docker.names("container", f"{LABEL}={cloud.key}")))
+    if not parts:
+        docker.remove_volume(*docker.names("volume", f"{LABEL}={cloud.key}"))
+        docker.remove_network(*docker.names("network", f"{LABEL}={cloud.key}"))
+
+
+def fetch_acme_root(cloud: Cloud) -> bool:
+    """Write the root that this run of the ACME server signs with; return whether it is a new one.
+
+    Raises:
+        MachineryError: When the ACME server does not answer within 15 seconds.
+    """
+    context = ssl.create_default_context(cafile=str(cloud.infrastructure_ca_file))
+    context.check_hostname = False  # asked by address, below its own authority
+    url = f"https://{cloud.own_address(4)}:15000/roots/0"
+    end = time.monotonic() + 15
+    while True:
+        try:
+            answer = httpx.get(url, verify=context, timeout=2, trust_env=False)
+            answer.raise_for_status()
+            break
+        except httpx.HTTPError as error:
+            if time.monotonic() > end:
+                text = f"the ACME server does not answer; see `homeport cloud logs acme` ({error})"
+                raise MachineryError(text) from error
+            time.sleep(0.1)
+    changed = not cloud.ca_file.exists() or cloud.ca_file.read_text() != answer.text
+    if changed:
+        cloud.ca_file.write_text(answer.text)
+    return changed
+
+
+def _fingerprint(cloud: Cloud, service: Service, image: str) -> str:
+    contents = [(cloud.folder / file).read_text() for file in service.files]
+    parts = [image, service.arguments, service.command, contents]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

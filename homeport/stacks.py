@@ -1,0 +1,201 @@
+"""`homeport preview|up|destroy`: thin over `pulumi`, pointed at the real cloud or at a local one.
+
+The program and its stack files are the same in both cases. For a local cloud, three things differ
+and are kept beside that cloud, so that nothing in the checkout changes: the state, its passphrase,
+and a copy of the stack file whose image digests are those that the local registry serves.
+"""
+
+import dataclasses
+import json
+import re
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from homeport import engine, paths
+from homeport.cloud import instance, process, served
+
+_DIGEST = re.compile(r"(?P<reference>[\w./:-]+:[\w.-]+)@sha256:[0-9a-f]{64}")
+
+
+class StackError(RuntimeError):
+    """Says why an operation on a stack could not be started, and the way out."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A stack of a project, and where it goes."""
+
+    project: Path
+    """The folder with Pulumi.yaml."""
+    stack: str
+    """`staging` or `production`."""
+    cloud: instance.Cloud | None
+    """The local cloud; None is the real one, with HCLOUD_TOKEN and a backend of the user's own."""
+
+    @property
+    def name(self) -> str:
+        """The project's name, as Pulumi knows it."""
+        return str(yaml.safe_load((self.project / "Pulumi.yaml").read_text())["name"])
+
+    @property
+    def place(self) -> str:
+        """Where that is, for people."""
+        return f"the local cloud {self.cloud.name}" if self.cloud else "Hetzner Cloud"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the engine and its plugins need beyond this process's own environment."""
+        if self.cloud is None:
+            return {}
+        backend = self.cloud.folder / "pulumi"
+        backend.mkdir(parents=True, exist_ok=True)
+        return {
+            **self.cloud.environment(),
+            "PULUMI_BACKEND_URL": f"file://{backend}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(_passphrase(self.cloud.folder)),
+        }
+
+
+def target(system: str | None, stack: str, cloud_name: str | None) -> Target:
+    """Return where an operation goes: the local cloud when it runs, else the real one.
+
+    Raises:
+        StackError: when there is no such stack.
+    """
+    project = folder_of(system)
+    if not (project / f"Pulumi.{stack}.yaml").exists():
+        known = ", ".join(sorted(p.name.split(".")[1] for p in project.glob("Pulumi.*.yaml")))
+        msg = (
+            f"STACK={stack}: there is no Pulumi.{stack}.yaml in {project.name}; there are: {known}"
+        )
+        raise StackError(msg)
+    return Target(project=project, stack=stack, cloud=_cloud(cloud_name))
+
+
+def _cloud(name: str | None) -> instance.Cloud | None:
+    """Return the local cloud of that name or a running default one; None is the real cloud."""
+    if name == "none":
+        return None
+    if name is not None:
+        return instance.load(name)
+    found = instance.Cloud.read(instance.DEFAULT_NAME)
+    return found if found and process.answers(found) else None
+
+
+def folder_of(system: str | None) -> Path:
+    """Return the folder of a system's Pulumi project; None is the starter.
+
+    Raises:
+        StackError: when there is no such system, naming those there are.
+    """
+    if system is None:
+        return paths.ROOT
+    folder = paths.SYSTEMS / system.replace("-", "_")
+    if not (folder / "Pulumi.yaml").exists():
+        known = sorted(p.parent.name for p in paths.SYSTEMS.glob("*/Pulumi.yaml"))
+        names = ", ".join(known) or "none yet"
+        msg = f"SYSTEM={system}: no such system; there are: {names} (leave it out for the starter)"
+        raise StackError(msg)
+    return folder
+
+
+def run(aim: Target, operation: str, arguments: Sequence[str] = ()) -> int:
+    """Run `pulumi OPERATION` on the target and return its exit code."""
+    options = ["--stack", aim.stack, *config_file(aim), *arguments]
+    if operation == "destroy":
+        # The program writes the keys that the Docker provider logs in with (docs/adr/0006).
+        options.append("--run-program")
+    return engine.run([operation, *options], cwd=aim.project, extra=aim.environment).returncode
+
+
+def outputs(aim: Target) -> dict[str, Any]:
+    """Return the stack's outputs; secret ones stay hidden."""
+    answer = engine.run(
+        ["stack", "output", "--json", "--stack", aim.stack],
+        cwd=aim.project,
+        extra=aim.environment,
+        quiet=True,
+    )
+    if answer.returncode != 0:
+        raise StackError(answer.stderr.strip())
+    result: dict[str, Any] = json.loads(answer.stdout)
+    return result
+
+
+def exported(aim: Target) -> dict[str, Any]:
+    """Return the stack's state, its secrets encrypted."""
+    answer = engine.run(
+        ["stack", "export", "--stack", aim.stack],
+        cwd=aim.project,
+        extra=aim.environment,
+        quiet=True,
+    )
+    if answer.returncode != 0:
+        raise StackError(answer.stderr.strip())
+    state: dict[str, Any] = json.loads(answer.stdout)
+    return state
+
+
+def _passphrase(folder: Path) -> Path:
+    """Return the file that holds the passphrase of a local cloud's states, made once."""
+    file = folder / "passphrase"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(24))
+    return file
+
+
+def config_file(aim: Target) -> list[str]:
+    """Return the option that names a local cloud's copy of the stack file, made anew each time.
+
+    Raises:
+        StackError: when the stack file names an image that the local registry does not serve.
+    """
+    if aim.cloud is None:
+        return []
+    folder = aim.cloud.folder / "stacks" / aim.name
+    made = folder / f"Pulumi.{aim.stack}.yaml"
+    salt = _salt(aim, folder, made)
+    digests = served.digests(aim.cloud)
+    source = (aim.project / f"Pulumi.{aim.stack}.yaml").read_text()
+    text = _DIGEST.sub(lambda found: _local(found["reference"], digests), source)
+    made.write_text(text.rstrip("\n") + f"\nencryptionsalt: {salt}\n")
+    return ["--config-file", str(made)]
+
+
+def _local(reference: str, digests: dict[str, str]) -> str:
+    full = full_reference(reference)
+    if full not in digests:
+        known = ", ".join(sorted(digests))
+        msg = f"the local registry does not serve {full}; it serves: {known}"
+        raise StackError(msg)
+    return f"{reference}@{digests[full]}"
+
+
+def full_reference(reference: str) -> str:
+    """Return an image reference with the registry and folder that Docker adds to a short one."""
+    first, slash, _ = reference.partition("/")
+    if not slash:
+        return f"docker.io/library/{reference}"
+    return reference if "." in first or ":" in first else f"docker.io/{reference}"
+
+
+def _salt(aim: Target, folder: Path, made: Path) -> str:
+    """Return the stack's encryption salt; makes the stack when it is not there yet.
+
+    The stack is made from a bare copy of the project file, because `pulumi stack init` writes the
+    salt into the stack file of its folder, and the checkout's own belongs to the real cloud.
+    """
+    if not made.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "Pulumi.yaml").write_text(f"name: {aim.name}\nruntime: python\n")
+        answer = engine.run(
+            ["stack", "init", aim.stack], cwd=folder, extra=aim.environment, quiet=True
+        )
+        if answer.returncode != 0:
+            raise StackError(answer.stderr.strip())
+    return str(yaml.safe_load(made.read_text())["encryptionsalt"])

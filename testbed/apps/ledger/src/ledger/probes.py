@@ -1,0 +1,65 @@
+"""What a deploy asks: is the process alive, can it serve, which release is it."""
+
+import time
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from ledger import __version__, schema
+
+if TYPE_CHECKING:
+    from ledger.app import Services
+
+_NO_STORE = {"cache-control": "no-store"}
+
+
+def services_of(request: Request) -> "Services":
+    """Finds what the app put aside for its handlers."""
+    services: Services = request.app.state.services
+    return services
+
+
+async def healthz(request: Request) -> JSONResponse:
+    """Answers 200 when a user could be served, otherwise 503 with the reason, within 2 s."""
+    services = services_of(request)
+    reason = services.settings.fail_mode.health_reason(time.monotonic() - services.started)
+    if reason is None and services.drain.started:
+        reason = "draining"
+    if reason is None:
+        reason = await services.database.problem()
+    release = services.settings.release
+    if reason is None:
+        return JSONResponse({"status": "ok", "release": release}, headers=_NO_STORE)
+    body = {"status": "unhealthy", "release": release, "reason": reason}
+    return JSONResponse(body, 503, headers=_NO_STORE)
+
+
+async def livez(_request: Request) -> JSONResponse:
+    """Answers 200 as long as the process answers at all; the database plays no part."""
+    return JSONResponse({"status": "ok"}, headers=_NO_STORE)
+
+
+async def version(request: Request) -> JSONResponse:
+    """Says what runs here."""
+    services = services_of(request)
+    return JSONResponse(
+        {
+            "release": services.settings.release,
+            "version": __version__,
+            "schema": schema.HEAD,
+            "host": services.host_name,
+            "instance": services.instance,
+            "uptime_seconds": round(time.monotonic() - services.started, 3),
+            "draining": services.drain.started,
+        },
+        headers=_NO_STORE,
+    )
+
+
+routes = [
+    Route("/healthz", healthz),
+    Route("/livez", livez),
+    Route("/api/version", version),
+]
