@@ -1,0 +1,286 @@
+#!/usr/bin/python3 -B
+"""Gives a release its app's traffic, and takes it away again, without losing a request.
+
+`up`: waits until the release answers its health check, several times in a row; leads the app's
+stable port to it in one nftables transaction; tries the result, through the proxy too where a site
+is there. If that fails, the map is as before. `down`: if the release is live, another healthy
+release of the app takes over; where there is none, the step refuses as long as a site sends
+traffic to the stable port. Then it waits for the connections that are open.
+Both print one line of JSON that says how long each phase took.
+"""
+
+import http.client
+import json
+import socket
+import ssl
+import sys
+import time
+from typing import Any, NoReturn
+
+import _routes
+from _containers import LOOK, Watch, last_lines
+from _homeport import (
+    Spec,
+    at,
+    fail,
+    lock,
+    main,
+    other_receipts,
+    read_receipt,
+    receipts,
+    remove_receipt,
+    write_receipt,
+)
+
+POLL_SECONDS = 0.05
+LOOK_SECONDS = 0.5
+# Connections through which something may still come or go (Linux's numbers of TCP states).
+OPEN_STATES = {"01", "03", "08"}
+GATEWAY_ERRORS = (502, 503, 504)
+
+
+class Phases:
+    """Measures what a run spends its time on."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def end(self, name: str) -> None:
+        """Say that a phase is over."""
+        now = time.monotonic()
+        self.seconds[f"{name}_seconds"] = round(now - self._last, 3)
+        self._last = now
+
+    def report(self, **more: object) -> None:
+        """Print everything as one line of JSON."""
+        total = round(time.monotonic() - self._start, 3)
+        sys.stdout.write(json.dumps({**self.seconds, "total_seconds": total, **more}) + "\n")
+
+
+def up(spec: Spec) -> None:
+    """Wait for health, switch, try; or leave everything as it was."""
+    phases = Phases()
+    gate(spec)
+    phases.end("gate")
+    with lock(f"route-{spec['system']}"):
+        before = _routes.read(spec).get(spec["stable_port"])
+        switch(spec, before, phases)
+    phases.report(before=before, live=spec["release_port"])
+
+
+def gate(spec: Spec) -> None:
+    """Return once the release was healthy several times in a row."""
+    health, watch = spec["health"], Watch(spec["container"])
+    start = time.monotonic()
+    looked, row, answer = start, 0, "nothing yet"
+    while row < health["successes"]:
+        now = time.monotonic()
+        if now - start > health["start_seconds"]:
+            give_up(spec, watch, answer)
+        if now - looked > LOOK_SECONDS:
+            watch.look()
+            looked = now
+        answer = ask(spec["release_port"], health)
+        row = row + 1 if answer == str(health["status"]) else 0
+        if row < health["successes"]:
+            time.sleep(POLL_SECONDS)
+    if not listens(spec["release_port"]):
+        what = f"nothing listens on 127.0.0.1:{spec['release_port']}, yet it answers"
+        cure = "the drain counts connections of docker-proxy: set userland-proxy to true in "
+        fail(what, "", cure + "/etc/docker/daemon.json and restart Docker")
+
+
+def give_up(spec: Spec, watch: Watch, answer: str) -> NoReturn:
+    """Say that time is over, and all that is known about why."""
+    watch.look()
+    limit = spec["health"]["start_seconds"]
+    url = f"GET {spec['health']['path']} on its port {spec['release_port']}"
+    again = f" (its container ended and was started again: {watch.restarts})" * bool(watch.restarts)
+    what = f"release {spec['release']} was not healthy within {limit} s: {url} gave {answer}{again}"
+    cure = f"mend the release or raise health.start_seconds; {LOOK.format(watch.container)}"
+    fail(what, last_lines(watch.container), cure)
+
+
+def switch(spec: Spec, before: int | None, phases: Phases) -> None:
+    """Lead the stable port to the release and try it; put the map back when that fails."""
+    name = f"route-{spec['app']}-{spec['release']}"
+    known = read_receipt(spec, name)
+    proxied = through_proxy(spec)
+    # Written before the switch: should this process die in between, the guard still knows of it.
+    write_receipt(spec, name, {key: spec[key] for key in RECORDED})
+    _routes.point(spec, spec["stable_port"], spec["release_port"])
+    phases.end("switch")
+    problem = try_out(spec, proxied)
+    if problem:
+        _routes.point(spec, spec["stable_port"], before)
+        if not known:
+            remove_receipt(spec, name)
+        what = (
+            f"release {spec['release']} was healthy, but not where its traffic arrives: {problem}"
+        )
+        back = "the release before serves again" if before else "no release serves"
+        fail(
+            what,
+            last_lines(spec["container"]),
+            f"{back}; look at the proxy and at `nft list ruleset`",
+        )
+    phases.end("try")
+
+
+RECORDED = ("app", "release", "container", "stable_port", "release_port", "health")
+
+
+def try_out(spec: Spec, proxied_before: str | None) -> str:
+    """Return what is wrong with the release as its clients see it; empty when all is well."""
+    health = spec["health"]
+    deadline = time.monotonic() + max(1.0, health["try_seconds"])
+    while True:
+        answer = ask(spec["stable_port"], health, spec["release"])
+        if answer == str(health["status"]):
+            break
+        if time.monotonic() > deadline:
+            return f"GET {health['path']} on the stable port {spec['stable_port']} gave {answer}"
+        time.sleep(POLL_SECONDS)
+    # A proxy that failed before the switch as well is not the release's fault.
+    if proxied_before == "":
+        return through_proxy(spec) or ""
+    return ""
+
+
+def ask(port: int, health: dict[str, Any], release: str = "") -> str:
+    """Return the status of one health check as text, or what went wrong instead.
+
+    With `release`, an answer that says it comes from another one (X-Release) does not count.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=health["try_seconds"])
+    try:
+        connection.request("GET", health["path"], headers=request_headers("localhost"))
+        response = connection.getresponse()
+        response.read()
+    except (OSError, http.client.HTTPException) as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        connection.close()
+    says = response.headers.get("X-Release")
+    if release and says and says != release:
+        return f"an answer of release {says}"
+    return str(response.status)
+
+
+def request_headers(host: str) -> dict[str, str]:
+    """Return the headers of our own requests."""
+    return {"Host": host, "User-Agent": "homeport", "Connection": "close"}
+
+
+def through_proxy(spec: Spec) -> str | None:
+    """Return what is wrong when the app is asked through the host's proxy; None without a site.
+
+    Any answer of the app will do; whose certificate it is, is the site's concern.
+    """
+    hostnames = [name for site in sites(spec) for name in site.get("hostnames", [])]
+    if not hostnames:
+        return None
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    timeout = spec["health"]["try_seconds"]
+    try:
+        status = https_status(context, hostnames[0], spec["health"]["path"], timeout)
+    except (OSError, http.client.HTTPException) as error:
+        return f"https://{hostnames[0]} on this host: {type(error).__name__}: {error}"
+    if status in GATEWAY_ERRORS:
+        return f"https://{hostnames[0]}{spec['health']['path']} on this host gave {status}"
+    return ""
+
+
+def https_status(context: ssl.SSLContext, hostname: str, path: str, timeout: float) -> int:
+    """Ask the proxy on this machine for a hostname, whatever DNS says about it."""
+    connection = http.client.HTTPSConnection(hostname, timeout=timeout, context=context)
+    plain = socket.create_connection(("127.0.0.1", 443), timeout=timeout)
+    connection.sock = context.wrap_socket(plain, server_hostname=hostname)
+    try:
+        connection.request("GET", path, headers=request_headers(hostname))
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def sites(spec: Spec) -> list[dict[str, Any]]:
+    """Return what the receipts of sites say that send traffic to the stable port."""
+    metas = [receipt.get("meta") or {} for receipt in other_receipts(spec, "")]
+    return [meta for meta in metas if spec["stable_port"] in meta.get("ports", [])]
+
+
+def down(spec: Spec) -> None:
+    """Make sure that the release has no traffic, wait for its connections, forget it."""
+    phases = Phases()
+    with lock(f"route-{spec['system']}"):
+        moved = leave(spec)
+        remove_receipt(spec, f"route-{spec['app']}-{spec['release']}")
+    phases.end("guard")
+    left = drain(spec["release_port"], spec["drain_seconds"])
+    phases.end("drain")
+    phases.report(moved_to=moved, connections_cut=left)
+
+
+def leave(spec: Spec) -> int | None:
+    """Take the release's traffic away if it has any; return the port that has it now."""
+    live = [stable for stable, port in _routes.read(spec).items() if port == spec["release_port"]]
+    successor = None
+    for stable in live:
+        successor = healthy_sibling(spec, stable)
+        if successor is None and (used := sites({**spec, "stable_port": stable})):
+            names = sorted(name for site in used for name in site.get("hostnames", []))
+            what = (
+                f"release {spec['release']} of {spec['app']} serves {', '.join(names) or 'a site'}"
+            )
+            cure = "deploy a release that gets healthy, or remove the site first"
+            fail(f"{what}, and no other release of it is healthy: refused to stop it", "", cure)
+        _routes.point(spec, stable, successor)
+    return successor
+
+
+def healthy_sibling(spec: Spec, stable: int) -> int | None:
+    """Return the port of another release of the app that is healthy now."""
+    for path in sorted(receipts(spec).glob(f"route-{spec['app']}-*.json")):
+        other = read_receipt(spec, path.stem)
+        same = other["app"] == spec["app"] and other["stable_port"] == stable
+        if same and other["release"] != spec["release"]:
+            port: int = other["release_port"]
+            if ask(port, other["health"], other["release"]) == str(other["health"]["status"]):
+                return port
+    return None
+
+
+def drain(port: int, seconds: float) -> int:
+    """Wait until a port has no open connection; return how many are left when time is up."""
+    deadline = time.monotonic() + seconds
+    while (left := connections(port)) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return left
+
+
+def connections(port: int) -> int:
+    """Return how many connections are open at a local port."""
+    return sum(state in OPEN_STATES for state in states(port))
+
+
+def listens(port: int) -> bool:
+    """Return whether a process listens on a local port."""
+    return "0A" in states(port)
+
+
+def states(port: int) -> list[str]:
+    """Return the TCP states of all sockets of a local port."""
+    found = []
+    for name in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if at(name).exists():
+            for line in at(name).read_text().splitlines()[1:]:
+                _, local, _, state = line.split()[:4]
+                if int(local.rpartition(":")[2], 16) == port:
+                    found.append(state)
+    return found
+
+
+if __name__ == "__main__":
+    main({"up": up, "down": down})

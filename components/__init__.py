@@ -1,0 +1,1 @@
+"""ComponentResources: the only folder that creates resources."""

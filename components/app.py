@@ -1,0 +1,105 @@
+"""An app: releases of one image, one of which gets the traffic of a stable loopback port."""
+
+import dataclasses
+
+import pulumi
+
+from . import names
+from .health import HealthCheck
+from .release import release_id
+from .route import Route, RouteArgs
+from .runtimes.container import Port, container_arguments
+from .runtimes.docker import Builder
+from .workload import WorkloadArgs, configuration
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class AppArgs(WorkloadArgs):
+    """What an app is."""
+
+    health: HealthCheck
+    """When a release may get traffic."""
+    container_port: int = 8000
+    """Where the image listens; it is told in PORT."""
+    port: int | None = None
+    """The stable loopback port; None derives it from the app's name."""
+    drain_seconds: int = 30
+    """How long connections of the old release may go on after a switch."""
+
+    def _check(self) -> None:
+        WorkloadArgs._check(self)
+        if not 1 <= self.container_port <= 65_535:
+            msg = f"container_port: must be from 1 to 65535 (got {self.container_port})"
+            raise ValueError(msg)
+        ports = names.STABLE_PORTS
+        if self.port is not None and self.port not in ports:
+            msg = f"port: must be from {ports[0]} to {ports[-1]} (got {self.port})"
+            raise ValueError(msg)
+        if not 0 <= self.drain_seconds <= 3600:
+            msg = f"drain_seconds: must be from 0 to 3600 (got {self.drain_seconds})"
+            raise ValueError(msg)
+
+
+class App(pulumi.ComponentResource):
+    """Whatever changes it makes a new release beside the old one; no request is lost on the way.
+
+    A release that does not get healthy, or a job that fails, ends the deploy with the old release
+    serving, and the next `pulumi up` goes on from there.
+    """
+
+    release: str
+    """The release's id, known at plan time."""
+    port: int
+    """The stable loopback port, for a Site to send its traffic to."""
+    container_name: str
+    """The container of this release."""
+
+    def __init__(
+        self, name: str, args: AppArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("homeport:app:App", name, {}, opts)
+        full_name = f"{args.host.remote.system}-{names.check_label('app', name)}"
+        self.release = app_release(name, args)
+        self.port = args.port or names.stable_port(full_name)
+        port = Port(
+            container=args.container_port, release=names.release_port(full_name, self.release)
+        )
+        self._claim(name, args, port)
+        instance = Builder(name, self.release, args, self).instance(port, args.health.command)
+        self.container_name = instance.container_name
+        Route(
+            f"{name}-route-{self.release}",
+            RouteArgs(
+                host=args.host,
+                app=name,
+                release=self.release,
+                instance=instance,
+                stable_port=self.port,
+                release_port=port.release,
+                health=args.health,
+                drain_seconds=args.drain_seconds,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs(
+            {"release": self.release, "port": self.port, "container_name": self.container_name}
+        )
+
+    def _claim(self, name: str, args: AppArgs, port: Port) -> None:
+        claims, owner = args.host.remote.claims, f"app {name}"
+        claims.take("app name", name, owner, cure="rename one of them")
+        claims.take("stable port", self.port, owner, cure=f"give {owner} another one with port=")
+        claims.take("release port", port.release, owner, cure=f"raise revision of {owner} by one")
+        claims.memory(owner, args.memory_mib, args.host.facts.memory_mib)
+
+
+def app_release(name: str, args: AppArgs) -> str:
+    """Return the id of the release that these settings make."""
+    rendered = container_arguments(
+        name,
+        args,
+        release="",
+        port=Port(container=args.container_port, release=0),
+        health_command=args.health.command,
+    )
+    return release_id({**configuration(args, rendered), "health": dataclasses.asdict(args.health)})

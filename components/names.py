@@ -1,0 +1,47 @@
+"""Names that are seen outside the program: on hosts, in the cloud, in logs. All pure functions."""
+
+import re
+import zlib
+
+import pulumi
+
+STABLE_PORTS = range(10_000, 20_000)
+"""Where an app's stable loopback port lies: nothing listens on it, the switch redirects it."""
+RELEASE_PORTS = range(20_000, 30_000)
+"""Where releases listen; below Linux's ephemeral range (32768 and up)."""
+
+_LABEL = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
+
+
+def system() -> str:
+    """Return `<project>-<stack>`: the prefix of every physical name this stack makes."""
+    return f"{pulumi.get_project()}-{pulumi.get_stack()}"
+
+
+def check_label(kind: str, value: str) -> str:
+    """Return `value` when it can be part of host names, container names and unit names.
+
+    Raises:
+        ValueError: naming kind, value and rule.
+    """
+    if not _LABEL.fullmatch(value):
+        msg = (
+            f"{kind}: {value!r} is no usable name; use 1 to 40 lower-case letters, digits and "
+            "hyphens, starting with a letter and not ending with a hyphen"
+        )
+        raise ValueError(msg)
+    return value
+
+
+def stable_port(app: str) -> int:
+    """Return the stable loopback port of an app (`app` is its full physical name)."""
+    return _spread(app, STABLE_PORTS)
+
+
+def release_port(app: str, release: str) -> int:
+    """Return the loopback port on which one release of an app listens."""
+    return _spread(f"{app}/{release}", RELEASE_PORTS)
+
+
+def _spread(text: str, ports: range) -> int:
+    return ports[zlib.crc32(text.encode()) % len(ports)]

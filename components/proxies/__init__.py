@@ -1,0 +1,1 @@
+"""What stands before the apps, one proxy a file."""

@@ -1,0 +1,240 @@
+"""Runs steps on a host: the only module that does.
+
+A step is one tool (a script of `assets/remote/`, planted by the bootstrap) fed with one JSON
+document on its standard input, over one SSH connection. It is guaranteed that a step that did not
+change opens no connection, that `up` may run any number of times, and that no secret stands in a
+command line. A tool that changed does not run its steps again: only their documents decide.
+"""
+
+import dataclasses
+import posixpath
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_command as command
+
+from . import tools
+from .claims import Claims
+
+FOLDER = "/opt/homeport"
+"""Holds, per stack, everything that this project puts on a host beyond units and service config."""
+
+Argv = Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class File:
+    """A file as it is to be on the host."""
+
+    path: str
+    """Absolute."""
+    content: pulumi.Input[str] = dataclasses.field(repr=False)
+    """The whole text."""
+    mode: int = 0o644
+    """Permissions."""
+    owner: str = "root"
+    """User; may be one that a package of the same step makes."""
+    group: str = "root"
+    """Group; likewise."""
+    then: Sequence[Argv] = ()
+    """What runs after this file changed."""
+    merge: bool = False
+    """Whether the content's JSON keys are laid over those that the file has."""
+
+    def __post_init__(self) -> None:
+        if not self.path.startswith("/") or posixpath.normpath(self.path) != self.path:
+            msg = f"File: path: {self.path!r} is not absolute and plain; write it like /etc/x.conf"
+            raise ValueError(msg)
+
+    def spec(self) -> dict[str, Any]:
+        """Return the file as the tool `files` takes it."""
+        return {
+            "path": self.path,
+            "content": self.content,
+            "mode": f"{self.mode:04o}",
+            "owner": self.owner,
+            "group": self.group,
+            **({"then": [list(argv) for argv in self.then]} if self.then else {}),
+            **({"merge": True} if self.merge else {}),
+        }
+
+
+class Remote:
+    """Runs steps on one host, each as a resource that shows its plain input in a preview."""
+
+    def __init__(
+        self,
+        *,
+        system: str,
+        connection: pulumi.Input[command.remote.ConnectionArgs],
+        sudo: bool,
+        machine: pulumi.Resource | None,
+        ready: list[pulumi.Resource],
+    ) -> None:
+        """Describe how to reach the host; opens no connection.
+
+        Args:
+            system: `<project>-<stack>`; names the folder on the host.
+            connection: address, account, key, and the host key that must be offered.
+            sudo: whether the account needs `sudo -n` to act as root.
+            machine: the resource whose deletion takes everything on the host with it, if any.
+            ready: what must exist before the first step (bootstrap, baseline).
+        """
+        self.system = system
+        self.folder = f"{FOLDER}/{system}"
+        self.machine = machine
+        self.claims = Claims()
+        self._connection = connection
+        self._prefix = "sudo -n " if sudo else ""
+        self._ready = ready
+
+    def bound(self) -> pulumi.ResourceOptions:
+        """Return the options of everything that lives and dies with the machine."""
+        return pulumi.ResourceOptions(
+            deleted_with=self.machine,
+            replace_with=[self.machine] if self.machine else None,
+        )
+
+    def step(
+        self,
+        name: str,
+        tool: str,
+        spec: Mapping[str, Any],
+        *,
+        up: bool = True,
+        down: bool = False,
+        secret: bool = False,
+        timeout_seconds: int = 600,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> command.remote.Command:
+        """Run `tool up` with `spec` as JSON on standard input whenever `spec` changes.
+
+        Args:
+            name: logical name; also the step's name in messages.
+            tool: a script of `assets/remote/`.
+            spec: JSON document; may hold Outputs; a secret in it hides the whole document.
+            up: whether creating or changing the resource runs anything; a step without it only
+                marks a place in the order, and opens no connection until it is deleted.
+            down: whether deleting the resource runs `tool down` with the same document.
+            secret: whether what the tool prints is secret.
+            timeout_seconds: limit of one run.
+            opts: parent and dependencies.
+        """
+        path = f"{self._prefix}{self.folder}/bin/{tool}"
+        document = {"system": self.system, "step": name, **spec}
+        base = pulumi.ResourceOptions(
+            depends_on=self._ready,
+            additional_secret_outputs=["stdout", "stderr"] if secret else None,
+            custom_timeouts=timeouts(timeout_seconds),
+        )
+        return command.remote.Command(
+            name,
+            connection=self._connection,
+            create=f"{path} up" if up else None,
+            delete=f"{path} down" if down else None,
+            stdin=pulumi.Output.json_dumps(document, sort_keys=True),
+            logging=command.remote.Logging.NONE,
+            add_previous_output_in_env=False,
+            opts=_merge(self.bound(), base, opts),
+        )
+
+    def files(
+        self,
+        name: str,
+        *,
+        files: Sequence[File] = (),
+        directories: Sequence[Mapping[str, str]] = (),
+        packages: Sequence[str] = (),
+        hold: Sequence[str] = (),
+        check: Sequence[Argv] = (),
+        then: Sequence[Argv] = (),
+        units_enabled: Sequence[str] = (),
+        gone: Sequence[str] = (),
+        meta: Mapping[str, Any] | None = None,
+        timeout_seconds: int = 1800,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> command.remote.Command:
+        """Put files on the host as one transaction; deleting the resource takes them away.
+
+        Args:
+            name: logical name, and the name of the receipt on the host.
+            files: the files; a secret in one hides all of them, so give it a step of its own.
+            directories: path, and if need be mode, owner and group.
+            packages: installed when missing: `name`, `either|or`, `name?` where there is one.
+            hold: those of them that no upgrade may touch.
+            check: run with the new files in place; when one fails, the old files return.
+            then: runs after any change.
+            units_enabled: systemd units that are to be enabled and running.
+            gone: files that must not be there.
+            meta: goes into the receipt, for other tools to read.
+            timeout_seconds: limit of one run.
+            opts: parent and dependencies.
+        """
+        wanted: dict[str, Any] = {
+            "files": [file.spec() for file in files],
+            "directories": [dict(directory) for directory in directories],
+            "packages": list(packages),
+            "hold": list(hold),
+            "check": [list(argv) for argv in check],
+            "then": [list(argv) for argv in then],
+            "units_enabled": list(units_enabled),
+            "gone": list(gone),
+            "meta": dict(meta or {}),
+        }
+        spec = {"name": name, **{key: value for key, value in wanted.items() if value}}
+        return self.step(name, "files", spec, down=True, timeout_seconds=timeout_seconds, opts=opts)
+
+
+def before_tools(
+    name: str,
+    tool: str,
+    spec: Mapping[str, Any],
+    *,
+    connection: pulumi.Input[command.remote.ConnectionArgs],
+    privilege: str = "",
+    password: pulumi.Input[str] | None = None,
+    timeout_seconds: int = 1800,
+    opts: pulumi.ResourceOptions | None = None,
+) -> command.remote.Command:
+    """Run a tool on a host that has none of ours yet; deleting the resource runs its `down`.
+
+    Args:
+        name: logical name; also the step's name in messages.
+        tool: a script of `assets/remote/` that can run from standard input.
+        spec: JSON document; may hold Outputs.
+        connection: how to log in.
+        privilege: what makes the login root, such as `sudo -n sh -c`; takes one argument.
+        password: the line that `privilege` reads from standard input, if it reads one.
+        timeout_seconds: limit of one run.
+        opts: parent and dependencies.
+    """
+    document = pulumi.Output.all(spec=spec).apply(
+        lambda known: tools.carried(tool, {**known["spec"], "step": name})
+    )
+    first_line = pulumi.Output.concat(password, "\n", tools.MARK, "\n") if password else ""
+    become_root = privilege or "sh -c"
+    return command.remote.Command(
+        name,
+        connection=connection,
+        create=f"{become_root} {shlex.quote(tools.launcher('up'))}",
+        delete=f"{become_root} {shlex.quote(tools.launcher('down'))}",
+        stdin=pulumi.Output.concat(first_line, document),
+        logging=command.remote.Logging.NONE,
+        add_previous_output_in_env=False,
+        opts=_merge(pulumi.ResourceOptions(custom_timeouts=timeouts(timeout_seconds)), opts),
+    )
+
+
+def timeouts(seconds: int) -> pulumi.CustomTimeouts:
+    """Return the same limit for every operation."""
+    text = f"{seconds}s"
+    return pulumi.CustomTimeouts(create=text, update=text, delete=text)
+
+
+def _merge(*options: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
+    merged = pulumi.ResourceOptions()
+    for option in options:
+        merged = pulumi.ResourceOptions.merge(merged, option)
+    return merged

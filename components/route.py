@@ -1,0 +1,80 @@
+"""The switch: an app's stable loopback port leads to one release, changed in one transaction."""
+
+import dataclasses
+
+import pulumi
+
+from .health import HealthCheck
+from .host import Host
+from .runtimes.docker import Instance
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class RouteArgs:
+    """From where to where, and what has to be true before."""
+
+    host: Host
+    """The machine on which both ports lie."""
+    app: str
+    """The app's name."""
+    release: str
+    """The release's id."""
+    instance: Instance
+    """What listens."""
+    stable_port: int
+    """What the proxy connects to; the same for all releases."""
+    release_port: int
+    """Where this release listens."""
+    health: HealthCheck
+    """The gate."""
+    drain_seconds: int
+    """How long connections that are open at its end may go on."""
+
+
+class Route(pulumi.ComponentResource):
+    """Traffic goes to a release once it is healthy, and leaves it before it is removed.
+
+    Making it waits for the release's health, redirects the stable port, and tries the result; when
+    anything fails, what served before still serves. Removing it makes sure that the release no
+    longer gets traffic (another healthy release of the app takes over, or the step refuses as long
+    as a site uses the port), and waits until its connections have ended.
+    """
+
+    def __init__(
+        self, name: str, args: RouteArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("homeport:route:Route", name, {}, opts)
+        spec = {
+            "app": args.app,
+            "release": args.release,
+            "container": args.instance.container_name,
+            "stable_port": args.stable_port,
+            "release_port": args.release_port,
+            "health": {
+                "path": args.health.path,
+                "status": args.health.status,
+                "successes": args.health.successes,
+                "try_seconds": args.health.try_seconds,
+                "start_seconds": args.health.start_seconds,
+            },
+            "drain_seconds": args.drain_seconds,
+        }
+        # Two steps, because a step that dies after it switched is not in the engine's state: only
+        # what was there before the switch can guard its end. Making the first opens no connection.
+        leave = args.host.remote.step(
+            f"{args.app}-drain-{args.release}",
+            "route",
+            spec,
+            up=False,
+            down=True,
+            timeout_seconds=args.drain_seconds + 120,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.instance.container]),
+        )
+        args.host.remote.step(
+            f"{args.app}-switch-{args.release}",
+            "route",
+            spec,
+            timeout_seconds=args.health.start_seconds + 120,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[leave]),
+        )
+        self.register_outputs({})

@@ -1,0 +1,1 @@
+"""How a release becomes an instance, one runtime a file."""

@@ -1,0 +1,123 @@
+"""What a container is given: pure functions of settings, of which a release's id is made."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi_docker as docker
+
+from ..workload import WorkloadArgs
+
+SECRETS_FOLDER = "/run/secrets"
+HARDENING: dict[str, Any] = {
+    "read_only": True,
+    "capabilities": {"drops": ["ALL"]},
+    "security_opts": ["no-new-privileges:true"],
+    "init": True,
+    "log_driver": "json-file",
+    "log_opts": {"max-size": "10m", "max-file": "3"},
+}
+"""What no container is without."""
+CPU_PERIOD_MICROSECONDS = 100_000
+"""In which a container may use its share of processors; Docker's own."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Port:
+    """Where a container listens, and where the host finds it."""
+
+    container: int
+    """Inside the container."""
+    release: int
+    """On the host's loopback."""
+
+
+def container_arguments(
+    name: str,
+    args: WorkloadArgs,
+    *,
+    release: str,
+    port: Port | None,
+    health_command: Sequence[str],
+) -> dict[str, Any]:
+    """Return what `docker.Container` is given, its image apart.
+
+    A release's id is made of this, with an empty `release` and a port that is not known yet, so
+    that whatever would change a container makes a new one instead of replacing one that serves.
+    """
+    remote = args.host.remote
+    own = f"{remote.system}-{name}"
+    labels = {"system": remote.system, "app": name, "release": release}
+    variables = environment(args.environment, args.secrets, release)
+    if port:
+        variables["PORT"] = str(port.container)
+    arguments: dict[str, Any] = {
+        "name": f"{own}-{release}",
+        "command": list(args.command) or None,
+        "envs": sorted(f"{key}={value}" for key, value in variables.items()),
+        "user": args.user,
+        "ports": _ports(port),
+        # The provider leaves `bridge` again for the networks below; saying nothing is a diff.
+        "network_mode": "bridge",
+        "networks_advanced": [
+            {"name": network, "aliases": [name]}
+            for network in sorted({own, *(network.docker_name for network in args.networks)})
+        ],
+        "mounts": _mounts(f"{remote.folder}/apps/{name}/{release}/secrets", args),
+        "tmpfs": tmpfs(args.tmpfs_mib),
+        "memory": args.memory_mib,
+        "memory_swap": args.memory_mib,
+        # Not `cpus`, which the provider reads back rounded: a diff that replaces, for ever.
+        "cpu_period": None if args.cpus is None else CPU_PERIOD_MICROSECONDS,
+        "cpu_quota": None if args.cpus is None else round(args.cpus * CPU_PERIOD_MICROSECONDS),
+        "healthcheck": _healthcheck(health_command),
+        **HARDENING,
+        "labels": [
+            {"label": f"homeport.{key}", "value": value} for key, value in sorted(labels.items())
+        ],
+        "stop_timeout": args.stop_seconds,
+        "destroy_grace_seconds": args.stop_seconds,
+        "restart": "unless-stopped",
+        "must_run": True,
+        # The gate is the route's: it asks the app itself, and knows when to give up early.
+        "wait": False,
+    }
+    # Whatever is left out must not change ids, so that a new version of this can leave out more.
+    return {key: value for key, value in arguments.items() if value is not None}
+
+
+def _ports(port: Port | None) -> list[docker.ContainerPortArgsDict] | None:
+    if port is None:
+        return None
+    return [{"internal": port.container, "external": port.release, "ip": "127.0.0.1"}]
+
+
+def _mounts(folder: str, args: WorkloadArgs) -> list[docker.ContainerMountArgsDict] | None:
+    if not args.secrets:
+        return None
+    return [{"type": "bind", "source": folder, "target": SECRETS_FOLDER, "read_only": True}]
+
+
+def _healthcheck(command_line: Sequence[str]) -> docker.ContainerHealthcheckArgsDict | None:
+    if not command_line:
+        return None
+    return {
+        "tests": ["CMD", *command_line],
+        "interval": "10s",
+        "timeout": "5s",
+        "retries": 3,
+        "start_period": "1m0s",
+    }
+
+
+def environment(
+    plain: Mapping[str, str], secrets: Mapping[str, Any], release: str
+) -> dict[str, str]:
+    """Return the variables of a container: plain values, paths of secret files, the release."""
+    files = {f"{name}_FILE": f"{SECRETS_FOLDER}/{name}" for name in secrets}
+    return {**plain, **files, "RELEASE": release}
+
+
+def tmpfs(sizes_mib: Mapping[str, int]) -> dict[str, str]:
+    """Return Docker's options for folders in memory."""
+    return {path: f"rw,nosuid,nodev,size={mib}m" for path, mib in sizes_mib.items()}

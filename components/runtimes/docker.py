@@ -1,0 +1,168 @@
+"""How a release becomes a container: prepared, its jobs done, then started beside the old one."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_command as command
+import pulumi_docker as docker
+
+from ..job import Job
+from ..network import PrivateNetwork, PrivateNetworkArgs
+from ..workload import WorkloadArgs
+from .container import Port, container_arguments, environment, tmpfs
+
+_FREE_DISK_MIB = 2048
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Instance:
+    """A release that runs."""
+
+    container_name: str
+    """Its name on the host."""
+    container: docker.Container
+    """The container, for what follows to depend on."""
+
+
+class Builder:
+    """Makes the resources of one release of one app or worker, as children of its component."""
+
+    def __init__(
+        self, name: str, release: str, args: WorkloadArgs, parent: pulumi.Resource
+    ) -> None:
+        """Take what names and configures the release; makes nothing yet."""
+        self._name = name
+        self._release = release
+        self._args = args
+        self._parent = parent
+        self._remote = args.host.remote
+        self._own = f"{self._remote.system}-{name}"
+        self.container_name = f"{self._own}-{release}"
+        self._folder = f"{self._remote.folder}/apps/{name}/{release}"
+
+    def instance(self, port: Port | None, health_command: Sequence[str]) -> Instance:
+        """Make network, image, secret files, jobs and container, each after what it needs."""
+        own = PrivateNetwork(
+            self._name,
+            PrivateNetworkArgs(host=self._args.host),
+            pulumi.ResourceOptions(parent=self._parent),
+        )
+        networks = [own, *self._args.networks]
+        image = self._image()
+        before: list[pulumi.Resource] = [network.network for network in networks]
+        before += self._args.after
+        secrets = self._secrets()
+        if secrets:
+            before.append(secrets)
+        for job in self._args.jobs:
+            before.append(self._job(job, networks, image, before))
+        arguments = container_arguments(
+            self._name, self._args, release=self._release, port=port, health_command=health_command
+        )
+        container = docker.Container(
+            f"{self._name}-{self._release}",
+            image=image.stdout,
+            **arguments,
+            opts=pulumi.ResourceOptions.merge(
+                self._remote.bound(),
+                pulumi.ResourceOptions(
+                    parent=self._parent,
+                    provider=self._args.host.docker,
+                    depends_on=before,
+                    # A release is never replaced, only followed by another one. Should somebody
+                    # have tampered with its container, `up` ends with "name is already in use",
+                    # it goes on serving, and raising `revision` puts things right without a gap.
+                    delete_before_replace=False,
+                    # A release never changes its image: what the step prints again (after the
+                    # SSH key was rotated, say) is the same, but a preview cannot know that.
+                    ignore_changes=["image"],
+                ),
+            ),
+        )
+        return Instance(container_name=self.container_name, container=container)
+
+    def _image(self) -> command.remote.Command:
+        login = self._args.registry
+        return self._remote.step(
+            f"{self._name}-image-{self._release}",
+            "image",
+            {
+                "app": self._name,
+                "release": self._release,
+                "image": self._args.image,
+                "docker_config": login.folder if login else None,
+                "memory_mib": self._args.memory_mib,
+                "disk_mib": _FREE_DISK_MIB,
+            },
+            down=True,
+            timeout_seconds=1800,
+            opts=pulumi.ResourceOptions(
+                parent=self._parent, depends_on=[login.step] if login else None
+            ),
+        )
+
+    def _secrets(self) -> command.remote.Command | None:
+        """Write the secret files of the container and of its jobs, all in one step."""
+        uid, gid = (int(number) for number in self._args.user.split(":"))
+        owners: list[tuple[str, Mapping[str, Any], str | None]] = [
+            ("secrets", self._args.secrets, None)
+        ]
+        owners += [
+            (f"{job.name}-secrets", job.secrets, self._job_receipt(job)) for job in self._args.jobs
+        ]
+        folders = [
+            {
+                "path": f"{self._folder}/{folder}",
+                "uid": uid,
+                "gid": gid,
+                "files": {key: secret.value for key, secret in secrets.items()},
+                "unless_receipt": receipt,
+            }
+            for folder, secrets, receipt in owners
+            if secrets
+        ]
+        if not folders:
+            return None
+        return self._remote.step(
+            f"{self._name}-secrets-{self._release}",
+            "secretfiles",
+            {"folders": folders},
+            down=True,
+            opts=pulumi.ResourceOptions(parent=self._parent),
+        )
+
+    def _job(
+        self,
+        job: Job,
+        networks: Sequence[PrivateNetwork],
+        image: command.remote.Command,
+        before: Sequence[pulumi.Resource],
+    ) -> command.remote.Command:
+        """Run one job; `before` holds the jobs that come first."""
+        args = self._args
+        return self._remote.step(
+            f"{self._name}-{job.name}-{self._release}",
+            "job",
+            {
+                "receipt": self._job_receipt(job),
+                "container": f"{self._own}-{job.name}",
+                "image": image.stdout,
+                "command": list(job.command),
+                "environment": environment(job.environment, job.secrets, self._release),
+                "secrets": f"{self._folder}/{job.name}-secrets" if job.secrets else None,
+                "networks": [network.docker_name for network in networks],
+                "user": args.user,
+                "memory_mib": args.memory_mib,
+                "cpus": args.cpus,
+                "tmpfs": tmpfs(args.tmpfs_mib),
+                "timeout_seconds": job.timeout_seconds,
+            },
+            timeout_seconds=job.timeout_seconds + 120,
+            opts=pulumi.ResourceOptions(parent=self._parent, depends_on=[image, *before]),
+        )
+
+    def _job_receipt(self, job: Job) -> str:
+        # Removed with the image's own receipt, which saves a connection per job.
+        return f"job-{self._name}-{self._release}-{job.name}"

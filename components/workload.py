@@ -1,0 +1,126 @@
+"""What apps and workers have in common: the contract between an image and where it runs."""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from . import release
+from .host import Host
+from .job import Job, check_environment, check_secrets
+from .network import PrivateNetwork
+from .registry import RegistryLogin, serves
+from .secrets import Secret
+
+_USER = re.compile(r"\d{1,9}:\d{1,9}")
+_RESERVED_JOBS = {"image", "secrets", "route", "drain", "switch", "settle", "network"}
+SMALLEST_MEMORY_MIB = 6
+"""Docker refuses less."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class WorkloadArgs:
+    """What every long-running container needs to be told."""
+
+    host: Host
+    """The machine that it runs on."""
+    image: str
+    """`name:tag` or `name:tag@sha256:...`; each release resolves a tag once, when it pulls."""
+    memory_mib: int
+    """Limit; the container is stopped when it needs more. It gets no swap."""
+    cpus: float | None = None
+    """Limit in processors; None is all of them."""
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Plain values; RELEASE and, for apps, PORT are set besides."""
+    secrets: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
+    """NAME is the file /run/secrets/NAME, to which the variable NAME_FILE points."""
+    networks: Sequence[PrivateNetwork] = ()
+    """Joined besides the network of its own, which every workload has."""
+    user: str = "10001:10001"
+    """Numeric user and group that it runs as."""
+    command: Sequence[str] = ()
+    """Replaces the image's command."""
+    tmpfs_mib: Mapping[str, int] = dataclasses.field(default_factory=lambda: {"/tmp": 64})  # noqa: S108
+    """Folders in memory that it may write to; everything else is read-only."""
+    jobs: Sequence[Job] = ()
+    """Run in this order, once per release, before it starts."""
+    registry: RegistryLogin | None = None
+    """Opens the registry that the image comes from."""
+    stop_seconds: int = 10
+    """Between SIGTERM and SIGKILL."""
+    after: Sequence[pulumi.Resource] = ()
+    """What has to be there before its jobs and its container; the image is pulled meanwhile."""
+    revision: int = 1
+    """Raise it to deploy again what is otherwise unchanged."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no host could run.
+
+        Raises:
+            ValueError: naming component, field, rule, value and, where one exists, the cure.
+        """
+        try:
+            self._check()
+        except ValueError as error:
+            msg = f"{type(self).__name__.removesuffix('Args')}: {error}"
+            raise ValueError(msg) from None
+
+    def _check(self) -> None:
+        release.check_image(self.image)
+        check_environment("environment", self.environment)
+        check_secrets("secrets", self.secrets, self.environment)
+        _check_limits(self)
+        _check_jobs(self.jobs)
+        if not _USER.fullmatch(self.user):
+            msg = f"user: must be numeric, as in 10001:10001 (got {self.user!r})"
+            raise ValueError(msg)
+        for path, mib in self.tmpfs_mib.items():
+            if not path.startswith("/") or path.startswith("/run/secrets") or mib < 1:
+                msg = (
+                    "tmpfs_mib: needs absolute paths outside /run/secrets and at least 1 MiB "
+                    f"(got {path!r}: {mib})"
+                )
+                raise ValueError(msg)
+        if self.registry and not serves(self.registry.registry, self.image):
+            msg = f"registry: {self.image} is not pulled from {self.registry.registry}"
+            raise ValueError(msg)
+
+
+def configuration(args: WorkloadArgs, rendered: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a release's id is made of: the rendered container and what has no place in it."""
+    return {
+        "container": rendered,
+        "image": args.image,
+        "secrets": {name: secret.version for name, secret in args.secrets.items()},
+        "jobs": [job.configuration() for job in args.jobs],
+        "revision": args.revision,
+    }
+
+
+def _check_limits(args: WorkloadArgs) -> None:
+    if args.memory_mib < SMALLEST_MEMORY_MIB:
+        msg = f"memory_mib: must be at least {SMALLEST_MEMORY_MIB} (got {args.memory_mib})"
+        raise ValueError(msg)
+    cores = args.host.facts.cores
+    if args.cpus is not None and not 0.01 <= args.cpus <= (cores or args.cpus):
+        limit = f"from 0.01 to {cores}, what the host has" if cores else "at least 0.01"
+        msg = f"cpus: must be {limit} (got {args.cpus})"
+        raise ValueError(msg)
+    if not 1 <= args.stop_seconds <= 600:
+        msg = f"stop_seconds: must be from 1 to 600 (got {args.stop_seconds})"
+        raise ValueError(msg)
+    if args.revision < 1:
+        msg = f"revision: must be at least 1 (got {args.revision})"
+        raise ValueError(msg)
+
+
+def _check_jobs(jobs: Sequence[Job]) -> None:
+    seen: set[str] = set()
+    for job in jobs:
+        if job.name in seen or job.name in _RESERVED_JOBS:
+            why = "is there twice" if job.name in seen else "is a word of our own"
+            msg = f"jobs: the name {job.name!r} {why}; choose another"
+            raise ValueError(msg)
+        seen.add(job.name)
