@@ -1,0 +1,1 @@
+"""Every figure that the project claims, reproducible, peers side by side."""

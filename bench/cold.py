@@ -1,0 +1,181 @@
+"""From an empty project to HTTPS 200: how long it takes, by phase, against its own critical path.
+
+The times of the resources come from the engine's event log; the floor is the longest chain of
+resources that wait for one another, in the times that they took in the same run: what no amount of
+parallelism could beat. `make bench NAME=cold`.
+"""
+
+import concurrent.futures
+import dataclasses
+import json
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from bench import lab, results
+from homeport import engine, smoke, stacks
+
+Event = tuple[float, dict[str, Any]]
+
+ROUNDS = 3
+PHASES = {
+    "server boot": ("server-server",),
+    "cloud-init and bootstrap": ("server-bootstrap", "server-baseline"),
+    "image pull": ("postgres-image", "web-image", "worker-image"),
+    "database": ("postgres-container", "postgres-ready", "ledger-database"),
+    "app": ("web-migrate", "web-route"),
+    "certificate": ("site-verify",),
+}
+"""What counts as which phase: logical names, which may go on with a release's id."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """When a resource was worked on, in seconds, and what it waited for."""
+
+    urn: str
+    """Its URN."""
+    seconds: float
+    """How long the engine worked on it."""
+    needs: frozenset[str]
+    """URNs of what it depends on."""
+
+
+def main() -> None:
+    """Measure, write bench/results/cold.json, print the table."""
+    totals: list[float] = []
+    floors: list[float] = []
+    phases: dict[str, list[float]] = {name: [] for name in PHASES}
+    for _ in range(ROUNDS):
+        with lab.cloud("bench") as running:
+            aim = lab.starter(running)
+            start = time.monotonic()
+            events = logged_up(aim)
+            answered(aim)
+            totals.append(time.monotonic() - start)
+            spans = read(events, stacks.exported(aim))
+        floors.append(longest_chain(spans))
+        for name, seconds in by_phase(spans).items():
+            phases[name].append(seconds)
+    rows = [
+        results.median("homeport", "cold_seconds", totals),
+        results.median("homeport", "cold_floor_seconds", floors),
+        results.median(
+            "homeport",
+            "cold_ratio_to_floor",
+            [total / floor for total, floor in zip(totals, floors, strict=True)],
+            unit="",
+        ),
+        *(results.median("homeport", f"phase {name}", seconds) for name, seconds in phases.items()),
+    ]
+    results.write("cold", rows)
+
+
+def logged_up(aim: stacks.Target) -> list[Event]:
+    """Run `pulumi up` and return its events, stamped as they are written.
+
+    The engine's own stamps have whole seconds only.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "events.json"
+        log.touch()
+        options = ["--stack", aim.stack, *stacks.config_file(aim), "--yes", "--skip-preview"]
+        command = ["up", *options, "--event-log", str(log)]
+        with concurrent.futures.ThreadPoolExecutor() as pool, log.open() as written:
+            running = pool.submit(
+                engine.run, command, cwd=aim.project, extra=aim.environment, quiet=True
+            )
+            events = list(_follow(written, running))
+        answer = running.result()
+        if answer.returncode != 0:
+            raise RuntimeError(answer.stdout[-4000:] + answer.stderr[-2000:])
+        return events
+
+
+def _follow(written: TextIO, running: concurrent.futures.Future[Any]) -> Iterator[Event]:
+    """Yield each line of a growing file with the time at which it was seen."""
+    ended, rest = False, ""
+    while not ended:
+        ended = running.done()
+        rest += written.read()
+        *lines, rest = rest.split("\n")
+        now = time.monotonic()
+        for line in lines:
+            yield now, json.loads(line)
+        time.sleep(0.01)
+
+
+def answered(aim: stacks.Target) -> None:
+    """Ask for the page over HTTPS, as a user would; it must be there."""
+    assert aim.cloud
+    outputs = stacks.outputs(aim)
+    site = smoke.Site(
+        hostname=str(outputs["url"]).removeprefix("https://"),
+        address=str(outputs["address"]),
+        ca_file=str(aim.cloud.ca_file),
+    )
+    site.request("GET", "/").raise_for_status()
+
+
+def read(events: Iterable[Event], state: Mapping[str, Any]) -> list[Span]:
+    """Return the span of every resource that the events know, with the state's dependencies."""
+    began: dict[str, float] = {}
+    took: dict[str, float] = {}
+    for stamp, event in events:
+        for kind, into in (("resourcePreEvent", began), ("resOutputsEvent", took)):
+            found = event.get(kind)
+            if isinstance(found, dict):
+                urn = found["metadata"]["urn"]
+                into[urn] = stamp if into is began else stamp - began.get(urn, stamp)
+    deployment = state["deployment"]
+    return [
+        Span(
+            urn=resource["urn"],
+            seconds=took.get(resource["urn"], 0.0),
+            needs=frozenset(
+                [
+                    *resource.get("dependencies", []),
+                    *filter(None, [_provider(resource.get("provider", ""))]),
+                ]
+            ),
+        )
+        for resource in deployment["resources"]
+    ]
+
+
+def longest_chain(spans: Iterable[Span]) -> float:
+    """Return the seconds of the longest chain of spans that need one another."""
+    known = {span.urn: span for span in spans}
+    done: dict[str, float] = {}
+
+    def finish(urn: str) -> float:
+        if urn not in done:
+            span = known[urn]
+            needed = [finish(need) for need in span.needs if need in known]
+            done[urn] = span.seconds + max(needed, default=0.0)
+        return done[urn]
+
+    return max(finish(urn) for urn in known)
+
+
+def by_phase(spans: Iterable[Span]) -> dict[str, float]:
+    """Return the seconds of each phase: the sum of its parts, the longest where they are twins."""
+    totals = dict.fromkeys(PHASES, 0.0)
+    for span in spans:
+        name = span.urn.rsplit("::", 1)[1]
+        for phase, parts in PHASES.items():
+            if name.startswith(parts):
+                together = max if phase == "image pull" else sum
+                totals[phase] = together([totals[phase], span.seconds])
+    return totals
+
+
+def _provider(reference: str) -> str:
+    """Return the URN in a provider reference, `URN::id`."""
+    return reference.rsplit("::", 1)[0]
+
+
+if __name__ == "__main__":
+    main()

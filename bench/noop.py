@@ -1,0 +1,118 @@
+"""A stack that did not change: how long `pulumi up` takes, and how often it connects.
+
+The empty program and the starter take turns, so that the ratio holds when the machine's speed
+drifts; then Ansible and docker compose do the same services on a server of their own, each having
+converged once before. `make bench NAME=noop`.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from bench import lab, results
+from homeport import paths, stacks
+from homeport.cloud import instance, served
+from homeport.cloud.servers import container_named
+
+ROUNDS = 10
+PEERS = Path(__file__).parent / "peers"
+POSTGRES = "postgres:17"
+LEDGER = "ghcr.io/homeport/ledger:1.0.0"
+
+
+def main() -> None:
+    """Measure, write bench/results/noop.json, print the table."""
+    with lab.cloud("bench") as running:
+        rows = ours(running)
+        machine = lab.peer(running, running.folder / "peers")
+        rows += ansible(machine)
+        rows += compose(machine, running)
+    results.write("noop", rows)
+
+
+def ours(running: instance.Cloud) -> list[results.Row]:
+    """Return the rows of the starter and of the empty program, measured in turn."""
+    starter = lab.starter(running)
+    empty = stacks.Target(project=paths.ROOT / "bench" / "empty", stack="bench", cloud=running)
+    lab.up(starter)
+    lab.up(empty)
+    container = container_named(running, "homeport-staging-server")
+    before = lab.connections(container)
+    pairs = [(lab.up(starter), lab.up(empty)) for _ in range(ROUNDS)]
+    connections = lab.connections(container) - before
+    return [
+        results.median("homeport", "noop_seconds", [pair[0] for pair in pairs]),
+        results.median("empty program", "noop_seconds", [pair[1] for pair in pairs]),
+        results.median(
+            "homeport", "noop_ratio_to_empty", [own / floor for own, floor in pairs], unit=""
+        ),
+        results.Row("homeport", "ssh_connections", connections, "", ROUNDS),
+    ]
+
+
+def ansible(machine: lab.Peer) -> list[results.Row]:
+    """Return the row of Ansible, with pipelining and connections kept, as its users set it."""
+    bin_ = _ansible(paths.STATE / "bench" / "ansible")
+    inventory = machine.folder / "inventory"
+    inventory.write_text(f"{machine.address} ansible_user=root\n")
+    variables = (
+        f"postgres_image={POSTGRES} ledger_image={LEDGER} database_password={os.urandom(8).hex()}"
+    )
+    play = [
+        *(str(bin_ / "ansible-playbook"), "-i", str(inventory), "-e", variables),
+        str(PEERS / "playbook.yaml"),
+    ]
+    env = os.environ | {
+        "PATH": f"{bin_}:{os.environ['PATH']}",
+        "ANSIBLE_SSH_ARGS": f"-F {machine.folder / 'ssh_config'} -o ControlMaster=auto "
+        "-o ControlPersist=60s",
+        "ANSIBLE_PIPELINING": "true",
+        "ANSIBLE_HOME": str(machine.folder / "ansible"),
+        "ANSIBLE_HOST_KEY_CHECKING": "false",
+    }
+    lab.timed(play, env=env)
+    before = lab.connections(machine.container)
+    times = [lab.timed(play, env=env) for _ in range(ROUNDS)]
+    connections = lab.connections(machine.container) - before
+    return [
+        results.median("ansible", "noop_seconds", times),
+        results.Row("ansible", "ssh_connections", connections, "", ROUNDS),
+    ]
+
+
+def compose(machine: lab.Peer, running: instance.Cloud) -> list[results.Row]:
+    """Return the rows of docker compose over SSH; its proxy is left out, it stands on the host."""
+    lab.stop_containers(machine)
+    digests = served.digests(running)
+    env = os.environ | {
+        "DOCKER_HOST": f"ssh://root@{machine.address}",
+        "PATH": f"{lab.ssh_wrapper(machine)}:{os.environ['PATH']}",
+        "POSTGRES_IMAGE": f"postgres@{digests[f'docker.io/library/{POSTGRES}']}",
+        "LEDGER_IMAGE": f"ghcr.io/homeport/ledger@{digests[LEDGER]}",
+        "DATABASE_PASSWORD": os.urandom(8).hex(),
+    }
+    command = [str(lab.compose_binary()), "-f", str(PEERS / "compose.yaml"), "up", "--detach"]
+    lab.timed(command, env=env)
+    before = lab.connections(machine.container)
+    times = [lab.timed(command, env=env) for _ in range(ROUNDS)]
+    connections = lab.connections(machine.container) - before
+    return [
+        results.median("docker compose", "noop_seconds", times),
+        results.Row("docker compose", "ssh_connections", connections, "", ROUNDS),
+    ]
+
+
+def _ansible(folder: Path) -> Path:
+    """Return the folder with Ansible's commands, installed once from bench/requirements.lock."""
+    lock = Path(__file__).parent / "requirements.lock"
+    if not (folder / "bin" / "ansible-playbook").exists():
+        uv = str(Path(sys.executable).parent / "uv")
+        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+        install = [uv, "pip", "install", "--quiet", "--require-hashes", "-r", str(lock)]
+        subprocess.run([*install, "--python", str(folder / "bin" / "python")], check=True)
+    return folder / "bin"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Writes and shows results: a JSON list of rows, the first naming the command that made them."""
+
+import dataclasses
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+FOLDER = Path(__file__).parent / "results"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One figure."""
+
+    tool: str
+    """What was measured; ours start with `homeport`."""
+    metric: str
+    """The figure's name, with its unit where it has one."""
+    value: float
+    """The figure; the median where `n` is greater than one."""
+    unit: str
+    """Its unit."""
+    n: int
+    """Repetitions behind the value."""
+
+
+def median(tool: str, metric: str, values: Sequence[float], unit: str = "s") -> Row:
+    """Return the row of a series."""
+    return Row(tool, metric, round(statistics.median(values), 3), unit, len(values))
+
+
+def write(name: str, rows: Sequence[Row]) -> Path:
+    """Write `bench/results/NAME.json` and print the rows as a table."""
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{name}.json"
+    first = {"tool": "command", "metric": f"make bench NAME={name}", "value": 0, "unit": "", "n": 1}
+    lines = [json.dumps(row) for row in [first, *map(dataclasses.asdict, rows)]]
+    path.write_text("[\n  " + ",\n  ".join(lines) + "\n]\n")
+    table = Table("tool", "metric", "value", "unit", "n", title=name, title_justify="left")
+    for row in rows:
+        table.add_row(row.tool, row.metric, f"{row.value:g}", row.unit, str(row.n))
+    Console().print(table)
+    return path
