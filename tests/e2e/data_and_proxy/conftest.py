@@ -1,0 +1,40 @@
+"""One server of the local cloud, with the databases and sites of `program`, for all tests here."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from homeport import paths
+from homeport.cloud.instance import Cloud
+from tests.e2e.data_and_proxy.deployment import PROGRAM, Deployed
+
+
+@pytest.fixture(scope="session", params=["debian-12", "debian-13"])
+def deployed(
+    request: pytest.FixtureRequest, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployed]:
+    """The program, up; destroyed at the end."""
+    state, folder = tmp_path_factory.mktemp("state"), tmp_path_factory.mktemp("program")
+    for file in (PROGRAM / name for name in ("Pulumi.yaml", "__main__.py")):
+        text = file.read_text().replace("../../../../.venv", str(paths.ROOT / ".venv"))
+        (folder / file.name).write_text(text)
+    environment = {
+        **cloud.environment(),
+        "PULUMI_BACKEND_URL": state.as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": "only-for-tests",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+    stack = f"{request.param}-{os.getpid()}".replace("-", "")
+    made = Deployed(cloud, stack, folder, environment)
+    started = made.pulumi("stack", "init")
+    assert started.returncode == 0, started.stderr
+    try:
+        volume = "true" if request.param == "debian-13" else "false"
+        made.up(image=request.param, acme="letsencrypt-staging", volume=volume)
+        yield made
+    finally:
+        gone = made.pulumi("destroy", "--yes", "--skip-preview")
+        removed = made.pulumi("stack", "rm", "--yes", "--force")
+    assert gone.returncode == 0, f"{gone.stdout}\n{gone.stderr}"
+    assert removed.returncode == 0, removed.stderr

@@ -1,0 +1,133 @@
+"""Stacks that the real engine runs against the local cloud, each in a folder of its own."""
+
+import dataclasses
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import hcloud
+import pytest
+
+from homeport import engine
+from homeport.cloud import lifecycle
+from homeport.cloud.instance import Cloud
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalCloud:
+    """A running cloud and the variables by which programs use it."""
+
+    environment: dict[str, str] = dataclasses.field(repr=False)
+
+    @property
+    def client(self) -> hcloud.Client:
+        """The vendor's own client, pointed at this cloud."""
+        variables = self.environment
+        return hcloud.Client(
+            token=variables["HCLOUD_TOKEN"], api_endpoint=variables["HCLOUD_ENDPOINT"]
+        )
+
+
+def local_cloud(cloud: Cloud) -> LocalCloud:
+    """Return what programs need to use a running cloud; skips where there is no engine."""
+    try:
+        engine.binary()
+    except engine.EngineMissingError as error:
+        pytest.skip(str(error))
+    passphrase = {"PULUMI_CONFIG_PASSPHRASE": "a passphrase for tests"}
+    return LocalCloud(engine.environment({**cloud.environment(), **passphrase}))
+
+
+def start_cloud(name: str) -> LocalCloud:
+    """Start a cloud of this name, which stays, and return it."""
+    return local_cloud(lifecycle.up(name, print))
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalStack:
+    """The stack `test` of one program; every operation's exit code is checked."""
+
+    folder: Path
+    cloud: LocalCloud
+
+    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        argv = ["pulumi", "--non-interactive", "-C", str(self.folder), *arguments]
+        variables = self.cloud.environment
+        return subprocess.run(
+            argv, env=variables, capture_output=True, text=True, timeout=900, check=False
+        )
+
+    def configure(self, **values: str | dict[str, Any]) -> None:
+        """Set configuration; what is named `password` or `private_key` is stored as a secret."""
+        for key, value in values.items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            flags = ["--secret"] if key in ("password", "private_key") else []
+            done = self.pulumi("config", "set", *flags, key, "--", text)
+            assert done.returncode == 0, done.stderr
+
+    def up(self) -> str:
+        """Bring the stack up and return what the engine printed."""
+        done = self.pulumi("up", "--yes", "--skip-preview")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def up_fails(self) -> str:
+        """Try to bring the stack up, which must fail, and return what was printed."""
+        done = self.pulumi("up", "--yes", "--skip-preview")
+        assert done.returncode != 0, done.stdout
+        return done.stdout + done.stderr
+
+    def destroy(self) -> str:
+        """Remove everything; the program does not run."""
+        done = self.pulumi("destroy", "--yes", "--skip-preview")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def output(self, name: str) -> str:
+        done = self.pulumi("stack", "output", "--json")
+        assert done.returncode == 0, done.stderr
+        return str(json.loads(done.stdout)[name])
+
+    def ssh(self, command: str) -> str:
+        """Run a command on the server, in a login of its own, as the stack's output says."""
+        program, *arguments = self.output("ssh").split()
+        done = subprocess.run(
+            [program, "-o", "ControlPath=none", *arguments, command],
+            cwd=self.folder,
+            env=self.cloud.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def open_stack(project: str, program: Path, folder: Path, cloud: LocalCloud) -> LocalStack:
+    """Return a new stack of a program, with its state below the folder."""
+    shutil.copytree(program, folder, dirs_exist_ok=True)
+    state = folder / "state"
+    state.mkdir()
+    about = {
+        "name": project,
+        "runtime": {"name": "python", "options": {"virtualenv": str(ROOT / ".venv")}},
+        "backend": {"url": f"file://{state}"},
+    }
+    (folder / "Pulumi.yaml").write_text(json.dumps(about))
+    stack = LocalStack(folder, cloud)
+    done = stack.pulumi("stack", "init", "test")
+    assert done.returncode == 0, done.stderr
+    return stack
+
+
+def changes(printed: str) -> dict[str, int]:
+    """Return what the engine counted: created, updated, unchanged, …"""
+    _, _, counted = printed.rpartition("Resources:")
+    found = re.findall(r"(\d+) (created|updated|replaced|deleted|unchanged)", counted)
+    return {word: int(number) for number, word in found}

@@ -1,0 +1,108 @@
+"""The starter on the local cloud: its stack, its site, and the console of its server."""
+
+import dataclasses
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from homeport import engine, smoke, stacks
+from homeport.cloud.servers import container_named
+
+
+@dataclasses.dataclass
+class Starter:
+    """The starter's staging stack, with some keys of its stack file changed."""
+
+    aim: stacks.Target
+    changes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    printed: list[str] = dataclasses.field(default_factory=list)
+
+    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `pulumi` on the stack; what it prints is kept for the search for secrets."""
+        argv = [*arguments, "--stack", self.aim.stack, "--non-interactive", "--color=never"]
+        done = engine.run(argv, cwd=self.aim.project, extra=self.aim.environment, quiet=True)
+        self.printed += [done.stdout, done.stderr]
+        return done
+
+    def try_up(self, **changes: Any) -> subprocess.CompletedProcess[str]:
+        """Run `up`; a change is `section__key=value`, and stays for the next time."""
+        self.changes |= changes
+        return self.pulumi("up", "--yes", "--skip-preview", *self._config_file())
+
+    def up(self, **changes: Any) -> str:
+        """Run `up`, which must succeed; return what it printed."""
+        done = self.try_up(**changes)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def destroy(self) -> None:
+        """Remove everything, which must succeed."""
+        done = self.pulumi(
+            "destroy", "--yes", "--skip-preview", "--run-program", *self._config_file()
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs."""
+        return stacks.outputs(self.aim)
+
+    def secrets(self) -> set[str]:
+        """Return every secret value that the state holds, in plain text."""
+        argv = ["stack", "export", "--show-secrets", "--stack", self.aim.stack]
+        done = engine.run(argv, cwd=self.aim.project, extra=self.aim.environment, quiet=True)
+        assert done.returncode == 0, done.stderr
+        resources = json.loads(done.stdout)["deployment"]["resources"]
+        return set().union(*(_secrets(resource) for resource in resources))
+
+    @property
+    def site(self) -> smoke.Site:
+        """The site, as smoke checks reach it."""
+        assert self.aim.cloud
+        outputs = self.outputs()
+        return smoke.Site(
+            hostname=outputs["url"].removeprefix("https://"),
+            address=outputs["address"],
+            ca_file=str(self.aim.cloud.ca_file),
+        )
+
+    def console(self, script: str) -> str:
+        """Run a shell script as root on the server, past SSH and firewalls."""
+        argv = ["docker", "exec", self.container, "sh", "-c", script]
+        done = subprocess.run(argv, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode(errors="replace")
+        return done.stdout.decode(errors="replace")
+
+    @property
+    def container(self) -> str:
+        """What plays the server on this machine."""
+        assert self.aim.cloud
+        return container_named(self.aim.cloud, "homeport-staging-server")
+
+    def _config_file(self) -> list[str]:
+        """Write the stack file with the changes; return the option that names it."""
+        option, path = stacks.config_file(self.aim)
+        file = Path(path)
+        values = yaml.safe_load(file.read_text())
+        for dotted, value in self.changes.items():
+            section, _, key = dotted.partition("__")
+            target = values["config"][f"homeport:{section}"]
+            target |= {key: value}
+        changed = file.with_suffix(".changed.yaml")
+        changed.write_text(yaml.safe_dump(values))
+        return [option, str(changed)]
+
+
+def _secrets(resource: dict[str, Any]) -> set[str]:
+    """Return what is secret of a resource: random values, and the private part of a key."""
+    if resource["type"].startswith("random:"):
+        held = [resource["outputs"].get(key) for key in ("result", "base64", "hex")]
+        return {json.loads(value["plaintext"]) for value in held if value}
+    if resource["type"] == "command:remote:Command":
+        connection = json.loads(resource["inputs"]["connection"]["plaintext"])
+        lines = str(connection["privateKey"]).splitlines()
+        # The first lines hold what all keys share, and the public part.
+        return set(lines[-3:-1])
+    return set()

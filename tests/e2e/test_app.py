@@ -1,0 +1,256 @@
+"""Releases of a real app behind a real proxy, changed, broken and taken back under load."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.load import Load
+from tests.e2e.local_stack import LocalCloud, LocalStack, changes, open_stack, start_cloud
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+PROGRAM = Path(__file__).parent / "apps"
+HOSTNAME = "apps.example.com"
+IMAGE = "ghcr.io/homeport/ledger"
+
+
+@pytest.fixture(scope="module")
+def cloud() -> LocalCloud:
+    return start_cloud("e2e-apps")
+
+
+@pytest.fixture(scope="module")
+def stack(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    stack = open_stack("apps", PROGRAM, tmp_path_factory.mktemp("apps"), cloud)
+    stack.configure(system="debian-12", image=f"{IMAGE}:1.0.0", acme="letsencrypt-staging")
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack.destroy()
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(stack: LocalStack) -> Iterator[None]:
+    """Bring back the image and the settings that every test begins with."""
+    yield
+    reset(stack)
+
+
+def reset(stack: LocalStack) -> None:
+    plain = {"fail_mode": "none", "worker_fail_mode": "none", "log_level": "INFO"}
+    stack.configure(image=f"{IMAGE}:1.0.0", start_seconds="60", **plain)
+    stack.up()
+
+
+def load(stack: LocalStack) -> Load:
+    return Load(stack.output("address"), HOSTNAME, stack.cloud.environment["HOMEPORT_CA"])
+
+
+def containers(stack: LocalStack) -> set[str]:
+    printed = stack.ssh("docker ps --all --format '{{.Names}}'").split()
+    return {name for name in printed if "postgres" not in name}
+
+
+@dataclasses.dataclass(frozen=True)
+class Switchboard:
+    """Looks at the server's map without the engine, which may be at work meanwhile."""
+
+    folder: Path
+    login: list[str]
+    stable: int
+
+    @classmethod
+    def of(cls, stack: LocalStack) -> "Switchboard":
+        return cls(stack.folder, stack.output("ssh").split(), int(stack.output("port")))
+
+    @property
+    def live(self) -> int:
+        """The port to which the kernel leads the app's stable port."""
+        argv = [*self.login, "nft -j list map ip homeport_apps_test live"]
+        printed = subprocess.run(argv, cwd=self.folder, capture_output=True, text=True, check=True)
+        (made,) = [item["map"] for item in json.loads(printed.stdout)["nftables"] if "map" in item]
+        return int(dict(made["elem"])[self.stable])
+
+
+@contextlib.contextmanager
+def engine(stack: LocalStack) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `pulumi up` in the background, in a process group that can be killed as a whole."""
+    arguments = ["up", "--yes", "--skip-preview", "--non-interactive", "-C", str(stack.folder)]
+    started = subprocess.Popen(
+        ["pulumi", *arguments],
+        env=stack.cloud.environment,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield started
+    finally:
+        if started.poll() is None:
+            os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+
+
+def test_a_second_up_and_a_refreshed_one_change_nothing(stack: LocalStack) -> None:
+    assert set(changes(stack.up())) == {"unchanged"}
+    assert stack.pulumi("refresh", "--yes", "--skip-preview").returncode == 0
+    assert set(changes(stack.up())) == {"unchanged"}
+
+
+def test_a_release_change_loses_no_request(stack: LocalStack) -> None:
+    before = stack.output("release")
+    with load(stack) as seen:
+        stack.configure(image=f"{IMAGE}:1.1.0")
+        stack.up()
+        time.sleep(1)
+    after = stack.output("release")
+    assert seen.lost == {}
+    assert set(seen.releases) == {before, after}
+    assert containers(stack) == {stack.output("container"), stack.output("worker")}
+    receipts = stack.ssh("ls /opt/homeport/apps-test/receipts /opt/homeport/apps-test/apps/web")
+    assert before not in receipts
+    assert after in receipts
+
+
+def test_a_long_request_ends_on_the_release_where_it_began(stack: LocalStack) -> None:
+    before = stack.output("release")
+    argv = ["curl", "--silent", "--insecure", "--include", "--resolve"]
+    argv += [f"{HOSTNAME}:443:{stack.output('address')}", "--max-time", "120"]
+    stack.configure(log_level="WARNING")
+    answers = []
+    with engine(stack) as deploying:
+        while deploying.poll() is None:
+            url = f"https://{HOSTNAME}/api/slow?seconds=4"
+            done = subprocess.run([*argv, url], capture_output=True, text=True, check=False)
+            answers.append(done.stdout)
+    assert deploying.returncode == 0
+    assert all(" 200" in answer.splitlines()[0] for answer in answers)
+    assert before in answers[0]
+
+
+@pytest.mark.parametrize(
+    ("setting", "seconds", "said"),
+    [
+        ("never-healthy", 8, "was not healthy within 8 s: GET /healthz on its port"),
+        ("crash-after:0", 90, "the container ended with exit code 70"),
+        ("migration-fails", 60, "the job ended with exit code"),
+    ],
+)
+def test_a_broken_release_keeps_the_old_one_and_the_next_up_converges(
+    stack: LocalStack, setting: str, seconds: int, said: str
+) -> None:
+    before, container = stack.output("release"), stack.output("container")
+    with load(stack) as seen:
+        stack.configure(fail_mode=setting, start_seconds=str(seconds))
+        printed = stack.up_fails()
+        assert said in printed
+        assert "next: " in printed
+        # Back to the release that serves: nothing happens to it, the broken one goes.
+        reset(stack)
+        time.sleep(1)
+    assert seen.lost == {}
+    assert set(seen.releases) == {before}
+    assert containers(stack) == {container, stack.output("worker")}
+
+
+def test_a_broken_release_gives_way_to_a_better_one(stack: LocalStack) -> None:
+    with load(stack) as seen:
+        stack.configure(fail_mode="never-healthy", start_seconds="5")
+        stack.up_fails()
+        stack.configure(fail_mode="none", start_seconds="60", image=f"{IMAGE}:1.1.0")
+        stack.up()
+        time.sleep(1)
+    assert seen.lost == {}
+    assert stack.output("release") in seen.releases
+    assert containers(stack) == {stack.output("container"), stack.output("worker")}
+
+
+def test_an_engine_that_dies_after_the_switch_loses_nothing_on_the_way_back(
+    stack: LocalStack,
+) -> None:
+    board = Switchboard.of(stack)
+    before = board.live
+    with load(stack) as seen:
+        stack.configure(image=f"{IMAGE}:1.1.0")
+        with engine(stack) as dying:
+            deadline = time.monotonic() + 300
+            while board.live == before:
+                assert time.monotonic() < deadline
+                assert dying.poll() is None
+        assert dying.returncode == -signal.SIGKILL
+        assert stack.pulumi("cancel", "--yes").returncode == 0
+        # The state may not know of the switch, and is told to go back to the release before it.
+        reset(stack)
+        time.sleep(1)
+    assert seen.lost == {}
+    assert board.live == before
+    assert containers(stack) == {stack.output("container"), stack.output("worker")}
+
+
+def test_a_worker_that_crashes_keeps_the_old_one(stack: LocalStack) -> None:
+    worker = stack.output("worker")
+    stack.configure(worker_fail_mode="crash-after:0")
+    printed = stack.up_fails()
+    assert "the container ended with exit code 70" in printed
+    assert worker in containers(stack)
+    reset(stack)
+    assert containers(stack) == {stack.output("container"), worker}
+
+
+def test_the_route_survives_a_restart_of_the_server(stack: LocalStack) -> None:
+    board = Switchboard.of(stack)
+    port = board.live
+    server = stack.cloud.client.servers.get_by_name("apps-test-server")
+    assert server
+    server.reboot().wait_until_finished()
+    deadline = time.monotonic() + 180
+    while True:
+        with load(stack) as seen:
+            time.sleep(0.5)
+        if not seen.lost:
+            break
+        assert time.monotonic() < deadline, seen.lost
+    assert board.live == port
+
+
+def test_secrets_lie_only_where_their_user_reads_them(stack: LocalStack) -> None:
+    folder = f"/opt/homeport/apps-test/apps/web/{stack.output('release')}"
+    listed = stack.ssh(f"find {folder} -printf '%P %m %U:%G\\n'").splitlines()[1:]
+    assert sorted(listed) == [
+        "secrets 500 10001:10001",
+        "secrets/DATABASE_PASSWORD 400 10001:10001",
+    ]
+    password = stack.ssh(f"cat {folder}/secrets/DATABASE_PASSWORD").strip()
+    assert len(password) >= 32
+    name = stack.output("container")
+    looked = stack.ssh(f"docker inspect {name}; docker logs {name} 2>&1; ps axww; env")
+    assert password not in looked
+    printed = subprocess.run(
+        [
+            *stack.output("ssh").split(),
+            f"grep -rlF -e {password} /var/log /opt/homeport /root || :",
+        ],
+        cwd=stack.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    found = {line.split("/")[-1] for line in printed.splitlines()}
+    assert found <= {"DATABASE_PASSWORD"}
+
+
+def test_the_container_has_no_more_rights_than_it_needs(stack: LocalStack) -> None:
+    name = stack.output("container")
+    status = stack.ssh(f"docker exec {name} cat /proc/1/status /proc/self/status")
+    assert "CapEff:\t0000000000000000" in status
+    assert "NoNewPrivs:\t1" in status
+    refused = stack.ssh(f"docker exec {name} touch /opt/x 2>&1 || :")
+    assert "Read-only file system" in refused
+    stack.ssh(f"docker exec {name} touch /tmp/x")

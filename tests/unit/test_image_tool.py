@@ -1,0 +1,138 @@
+"""The tool `image`, as a real process with a fake docker."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.tool_runner import Machine
+
+DIGEST = "sha256:" + "d" * 64
+IMAGE = {"Id": "sha256:" + "1" * 64, "RepoDigests": [f"example.com/web@{DIGEST}"]}
+SPEC = {
+    "app": "web",
+    "release": "bbbb2222",
+    "image": "example.com/web:1.2",
+    "docker_config": None,
+    "memory_mib": 256,
+    "disk_mib": 1,
+}
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    made = Machine(tmp_path / "root")
+    made.write("/proc/meminfo", "MemAvailable:  2097152 kB\nSwapFree:  0 kB\n")
+    made.set_docker(
+        {"registry": {"example.com/web:1.2": IMAGE, f"example.com/web@{DIGEST}": IMAGE}}
+    )
+    return made
+
+
+def pulls(machine: Machine) -> list[str]:
+    return [call[-1] for call in machine.docker_calls() if call[0] == "pull"]
+
+
+def test_a_tag_is_pulled_and_only_the_id_is_printed(machine: Machine) -> None:
+    ended = machine.run("image", "up", SPEC)
+    assert (ended.code, ended.out, ended.err) == (0, IMAGE["Id"], "")
+    assert pulls(machine) == ["example.com/web:1.2"]
+
+
+def test_a_tag_is_resolved_once_per_release_even_when_it_moves(machine: Machine) -> None:
+    machine.run("image", "up", SPEC)
+    moved = {**IMAGE, "Id": "sha256:" + "2" * 64}
+    machine.set_docker({"images": {IMAGE["Id"]: IMAGE}, "registry": {"example.com/web:1.2": moved}})
+    ended = machine.run("image", "up", SPEC)
+    assert ended.out == IMAGE["Id"]
+    assert len(pulls(machine)) == 1
+
+
+def test_an_image_that_was_pruned_comes_back_by_its_digest(machine: Machine) -> None:
+    machine.run("image", "up", SPEC)
+    machine.set_docker({"registry": {f"example.com/web@{DIGEST}": IMAGE}})
+    ended = machine.run("image", "up", SPEC)
+    assert ended.out == IMAGE["Id"]
+    assert pulls(machine)[-1] == f"example.com/web@{DIGEST}"
+
+
+def test_a_digest_that_is_there_is_not_pulled(machine: Machine) -> None:
+    machine.set_docker({"images": {f"example.com/web@{DIGEST}": IMAGE}})
+    ended = machine.run("image", "up", {**SPEC, "image": f"example.com/web:1.2@{DIGEST}"})
+    assert ended.out == IMAGE["Id"]
+    assert pulls(machine) == []
+
+
+def test_a_pull_is_tried_again_when_the_way_was_bad(machine: Machine) -> None:
+    state = machine.docker()
+    state["answers"] = {"pull": [[1, "i/o timeout"], [0, ""]]}
+    state["images"] = {"example.com/web:1.2": IMAGE}
+    machine.set_docker(state)
+    ended = machine.run("image", "up", SPEC)
+    assert ended.code == 0
+    assert len(pulls(machine)) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        ("manifest unknown: manifest unknown", "push the image first, or correct its reference"),
+        ("unauthorized: authentication required", "that may read the image: give it `registry`"),
+    ],
+)
+def test_a_pull_that_cannot_pass_fails_at_once_and_says_what_to_do(
+    machine: Machine, said: str, cure: str
+) -> None:
+    machine.set_docker({"answers": {"pull": [1, f"Error response from daemon: {said}"]}})
+    ended = machine.run("image", "up", SPEC)
+    assert ended.code == 1
+    assert len(pulls(machine)) == 1
+    assert "the image step: cannot pull example.com/web:1.2" in ended.err
+    assert said in ended.err
+    assert cure in ended.err
+
+
+def test_a_login_is_used_from_its_folder_and_never_shown(machine: Machine) -> None:
+    ended = machine.run("image", "up", {**SPEC, "docker_config": "/opt/homeport/x/registry/e"})
+    assert ended.code == 0
+    assert "/opt/homeport/x/registry/e" in machine.docker_logins()
+
+
+def test_a_full_disk_is_noticed_before_the_pull(machine: Machine) -> None:
+    ended = machine.run("image", "up", {**SPEC, "disk_mib": 10**9})
+    assert ended.code == 1
+    assert "a pull needs 1000000000" in ended.err
+    assert "docker system df" in ended.err
+    assert pulls(machine) == []
+
+
+def test_too_little_memory_is_noticed_before_anything(machine: Machine) -> None:
+    machine.write("/proc/meminfo", "MemAvailable:  102400 kB\nSwapFree:  51200 kB\n")
+    ended = machine.run("image", "up", SPEC)
+    assert ended.code == 1
+    assert "only 150 MiB of memory are free; the new release may use 256" in ended.err
+
+
+def test_a_docker_that_does_not_answer_is_no_missing_image(machine: Machine) -> None:
+    machine.set_docker({"answers": {"image inspect": [1, "Cannot connect to the Docker daemon"]}})
+    ended = machine.run("image", "up", {**SPEC, "image": f"example.com/web@{DIGEST}"})
+    assert ended.code == 1
+    assert "systemctl status docker" in ended.err
+
+
+def test_going_removes_old_images_that_nothing_uses(machine: Machine) -> None:
+    ids = [f"sha256:{number}" for number in range(7)]
+    answers: dict[str, Any] = {
+        "images": [0, "\n".join([ids[0], *ids])],
+        "ps": [0, "c1"],
+        "inspect --format": [0, f"{ids[4]}\n"],
+    }
+    machine.set_docker({"answers": answers})
+    machine.write_receipt("image-web-cccc3333", {"id": ids[5]})
+    machine.write_receipt("image-web-bbbb2222", {"id": ids[6]})
+    ended = machine.run("image", "down", SPEC)
+    assert ended.code == 0
+    removed = [call[-1] for call in machine.docker_calls() if call[0] == "rmi"]
+    # The newest three stay, so do the one of a container and the one of another release.
+    assert removed == [ids[3], ids[6]]
+    assert machine.receipt("image-web-bbbb2222") is None

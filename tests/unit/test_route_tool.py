@@ -1,0 +1,296 @@
+"""The tool `route`, as a real process: real sockets, a fake nft and a fake docker."""
+
+import contextlib
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.tool_runner import SYSTEM, Machine
+
+RUNNING = {"State": {"Status": "running", "Running": True, "ExitCode": 0}, "RestartCount": 0}
+CONTAINER = f"{SYSTEM}-web-bbbb2222"
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Answers every request as its server says."""
+
+    server: "Release"
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        statuses = self.server.statuses
+        status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
+        self.send_response(status)
+        self.send_header("X-Release", self.server.release)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class Release(http.server.ThreadingHTTPServer):
+    """A release that answers with these statuses, one after the other; the last one stays."""
+
+    def __init__(self, release: str, statuses: list[int]) -> None:
+        super().__init__(("127.0.0.1", 0), Answers)
+        self.release, self.statuses, self.asked = release, statuses, 0
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+
+@contextlib.contextmanager
+def release(name: str = "bbbb2222", statuses: list[int] | None = None) -> Iterator[Release]:
+    server = Release(name, statuses or [200])
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    made = Machine(tmp_path / "root")
+    made.set_docker({"containers": {CONTAINER: RUNNING}})
+    return made
+
+
+def spec(server: Release, stable: int, **changes: Any) -> dict[str, Any]:
+    health = {"path": "/up", "status": 200, "successes": 3, "try_seconds": 1, "start_seconds": 5}
+    return {
+        "app": "web",
+        "release": "bbbb2222",
+        "container": CONTAINER,
+        "stable_port": stable,
+        "release_port": server.port,
+        "health": {**health, **changes.pop("health", {})},
+        "drain_seconds": 2,
+        **changes,
+    }
+
+
+def listening(machine: Machine, *ports: int, established: int = 0) -> None:
+    """Write the socket table that the tool reads: listeners, and connections to the first port."""
+    rows = [(port, "0A") for port in ports] + [(ports[0], "01")] * established
+    lines = [
+        f"  {i}: 0100007F:{port:04X} 00000000:0000 {st} x" for i, (port, st) in enumerate(rows)
+    ]
+    machine.write("/proc/net/tcp", "\n".join(["  sl  local_address", *lines]) + "\n")
+
+
+# The fake nft redirects nothing, so here the stable port is the port of whoever should answer.
+def test_a_healthy_release_gets_the_traffic_and_the_map_is_kept_for_the_next_boot(
+    machine: Machine,
+) -> None:
+    with release() as server:
+        listening(machine, server.port)
+        ended = machine.run("route", "up", spec(server, server.port))
+    assert (ended.code, ended.err) == (0, "")
+    assert machine.routes() == {server.port: server.port}
+    kept = (machine.stack / "nft/routes.nft").read_text()
+    assert kept.startswith("add table ip homeport_shop_staging\ndelete table ip homeport_shop_")
+    assert f"elements = {{ {server.port} : {server.port} }}" in kept
+    assert ended.report["before"] is None
+    assert ended.report["live"] == server.port
+    assert {"gate_seconds", "switch_seconds", "try_seconds", "total_seconds"} <= set(ended.report)
+    receipt = machine.receipt("route-web-bbbb2222")
+    assert receipt
+    assert receipt["release_port"] == server.port
+
+
+def test_health_has_to_hold_several_times_in_a_row(machine: Machine) -> None:
+    with release(statuses=[503, 200, 200, 503, 200]) as server:
+        listening(machine, server.port)
+        ended = machine.run("route", "up", spec(server, server.port))
+    assert ended.code == 0
+    # Two good answers before the bad one do not count; then three, and one through the stable port.
+    assert server.asked == 8
+
+
+def test_a_release_that_never_gets_healthy_leaves_the_map_alone(machine: Machine) -> None:
+    machine.nft_file.write_text('{"10007": 20007}')
+    machine.set_docker(
+        {
+            "containers": {CONTAINER: RUNNING},
+            "answers": {"logs": [0, "starting\ncannot reach the database\n"]},
+        }
+    )
+    with release(statuses=[503]) as server:
+        ended = machine.run(
+            "route", "up", spec(server, 10007, health={"start_seconds": 0.6, "try_seconds": 0.5})
+        )
+    assert ended.code == 1
+    assert machine.routes() == {10007: 20007}
+    assert "the route step: release bbbb2222 was not healthy within 0.6 s" in ended.err
+    assert f"GET /up on its port {server.port} gave 503" in ended.err
+    assert "cannot reach the database" in ended.err
+    assert "next: mend the release or raise health.start_seconds" in ended.err
+    assert machine.receipt("route-web-bbbb2222") is None
+
+
+def test_a_container_that_ended_fails_at_once_with_its_last_words_and_no_secret(
+    machine: Machine,
+) -> None:
+    folder = machine.write("/opt/homeport/shop-staging/apps/web/x/secrets/TOKEN", "s3cr3t/value")
+    ended_state = {"Status": "exited", "Running": False, "ExitCode": 70}
+    inside = str(folder.parent).removeprefix(str(machine.root))
+    mounts = [{"Destination": "/run/secrets", "Source": inside}]
+    machine.set_docker(
+        {
+            "containers": {CONTAINER: {"State": ended_state, "RestartCount": 0, "Mounts": mounts}},
+            "answers": {"logs": [0, "no login with s3cr3t/value or s3cr3t%2Fvalue\n"]},
+        }
+    )
+    with release(statuses=[503]) as server:
+        ended = machine.run("route", "up", spec(server, 10007, health={"start_seconds": 30}))
+    assert ended.code == 1
+    assert f"the container ended with exit code 70: {CONTAINER}" in ended.err
+    assert "no login with [TOKEN] or [TOKEN]" in ended.err
+    assert "s3cr3t" not in ended.err
+
+
+def test_a_container_that_ends_again_and_again_is_given_up_early(machine: Machine) -> None:
+    state = {"Status": "restarting", "ExitCode": 1}
+    looks = [[0, json.dumps([{"State": state, "RestartCount": n}])] for n in (0, 1, 3)]
+    machine.set_docker({"answers": {"inspect": looks, "logs": [0, "Traceback\n"]}})
+    with release(statuses=[503]) as server:
+        ended = machine.run("route", "up", spec(server, 10007, health={"start_seconds": 30}))
+    assert ended.code == 1
+    assert "exit code 1, 3 times by now" in ended.err
+
+
+def test_a_slow_start_with_restarts_says_so(machine: Machine) -> None:
+    state = {"Status": "running", "Running": True}
+    looks = [[0, json.dumps([{"State": state, "RestartCount": n}])] for n in (0, 1)]
+    machine.set_docker({"answers": {"inspect": looks, "logs": [0, ""]}})
+    with release(statuses=[503]) as server:
+        health = {"start_seconds": 0.6, "try_seconds": 0.5}
+        ended = machine.run("route", "up", spec(server, 10007, health=health))
+    assert "gave 503 (its container ended and was started again: 1)" in ended.err
+
+
+def test_a_container_over_its_memory_limit_says_so(machine: Machine) -> None:
+    state = {"Status": "exited", "ExitCode": 137, "OOMKilled": True}
+    machine.set_docker({"containers": {CONTAINER: {"State": state, "RestartCount": 0}}})
+    with release(statuses=[503]) as server:
+        ended = machine.run("route", "up", spec(server, 10007))
+    assert "next: raise memory_mib" in ended.err
+
+
+def test_a_container_that_is_gone_is_told_apart_from_a_sick_one(machine: Machine) -> None:
+    machine.set_docker({})
+    with release() as server:
+        ended = machine.run("route", "up", spec(server, 10007))
+    assert ended.code == 1
+    assert f"there is no container {CONTAINER}" in ended.err
+    assert "pulumi refresh" in ended.err
+
+
+def test_a_release_that_does_not_arrive_at_the_stable_port_loses_it_again(machine: Machine) -> None:
+    with release() as server, release("aaaa1111") as old:
+        machine.nft_file.write_text(f'{{"{old.port}": {old.port}}}')
+        listening(machine, server.port)
+        ended = machine.run("route", "up", spec(server, old.port))
+    assert ended.code == 1
+    assert "gave an answer of release aaaa1111" in ended.err
+    assert "the release before serves again" in ended.err
+    assert machine.routes() == {old.port: old.port}
+    assert machine.receipt("route-web-bbbb2222") is None
+
+
+def test_a_firewall_that_refuses_is_named(machine: Machine) -> None:
+    machine.environment["FAKE_NFT_REFUSES"] = "1"
+    with release() as server:
+        listening(machine, server.port)
+        ended = machine.run("route", "up", spec(server, server.port))
+    assert ended.code == 1
+    assert "Operation not permitted" in ended.err
+    assert "nft list ruleset" in ended.err
+
+
+def test_a_port_without_a_listener_of_the_host_could_not_be_drained(machine: Machine) -> None:
+    with release() as server:
+        listening(machine, 1)
+        ended = machine.run("route", "up", spec(server, server.port))
+    assert ended.code == 1
+    assert "userland-proxy" in ended.err
+
+
+def test_other_apps_keep_their_routes(machine: Machine) -> None:
+    machine.nft_file.write_text('{"10007": 20007}')
+    with release() as server:
+        listening(machine, server.port)
+        assert machine.run("route", "up", spec(server, server.port)).code == 0
+        assert machine.routes() == {10007: 20007, server.port: server.port}
+        assert machine.run("route", "down", spec(server, server.port)).code == 0
+    assert machine.routes() == {10007: 20007}
+
+
+def test_going_takes_the_last_route_and_leaves_nothing_behind(machine: Machine) -> None:
+    with release() as server:
+        listening(machine, server.port)
+        machine.run("route", "up", spec(server, server.port))
+        ended = machine.run("route", "down", spec(server, server.port))
+    assert ended.code == 0
+    assert machine.routes() is None
+    assert not (machine.stack / "nft/routes.nft").exists()
+    assert machine.receipt("route-web-bbbb2222") is None
+
+
+def test_a_live_release_with_a_site_does_not_go_when_nobody_could_take_over(
+    machine: Machine,
+) -> None:
+    machine.nft_file.write_text('{"10007": 20008}')
+    machine.write_receipt("site-shop", {"meta": {"ports": [10007], "hostnames": ["shop.test"]}})
+    with release() as server:
+        ended = machine.run("route", "down", {**spec(server, 10007), "release_port": 20008})
+    assert ended.code == 1
+    assert "release bbbb2222 of web serves shop.test" in ended.err
+    assert "remove the site first" in ended.err
+    assert machine.routes() == {10007: 20008}
+
+
+def test_a_live_release_that_goes_hands_over_to_a_healthy_one(machine: Machine) -> None:
+    machine.write_receipt("site-shop", {"meta": {"ports": [10007]}})
+    with release("aaaa1111") as good, release("cccc3333", [503]) as sick, release() as server:
+        machine.nft_file.write_text(f'{{"10007": {server.port}}}')
+        for other in (good, sick):
+            known = {**spec(other, 10007), "release": other.release}
+            machine.write_receipt(f"route-web-{other.release}", known)
+        ended = machine.run("route", "down", spec(server, 10007))
+    assert ended.code == 0
+    assert machine.routes() == {10007: good.port}
+    assert ended.report["moved_to"] == good.port
+
+
+def test_a_release_that_is_not_live_just_drains(machine: Machine) -> None:
+    machine.nft_file.write_text('{"10007": 20999}')
+    with release() as server:
+        listening(machine, server.port, established=2)
+        process = machine.start("route", "down", spec(server, 10007, drain_seconds=30))
+        with pytest.raises(Exception, match="timed out"):
+            process.wait(timeout=0.7)
+        listening(machine, server.port)
+        out, _ = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert '"connections_cut": 0' in out
+    assert machine.routes() == {10007: 20999}
+
+
+def test_connections_that_do_not_end_are_cut_when_time_is_up(machine: Machine) -> None:
+    with release() as server:
+        listening(machine, server.port, established=2)
+        ended = machine.run("route", "down", spec(server, 10007, drain_seconds=0.3))
+    assert ended.code == 0
+    assert ended.report["connections_cut"] == 2

@@ -1,0 +1,330 @@
+"""Proxy and sites: what reaches the host, in which order, and what a preview refuses."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pulumi
+import pulumi_random as random
+import pytest
+
+from components import secrets
+from components.reverse_proxy import AUTHORITIES, ReverseProxy, ReverseProxyArgs
+from components.site import Site, SiteArgs, expected_status
+from components.site_access import BasicAuth, Maintenance, lets_host_in, password_hash
+from components.site_routes import PathRoute
+from tests.recorder import Deployment, Secret, record
+from tests.unit.fake_host import fake_host
+
+ASSETS = Path(__file__).parent.parent.parent / "assets" / "caddy"
+
+
+class Web(pulumi.ComponentResource):
+    """Stands for an app."""
+
+    def __init__(self, port: int = 10001) -> None:
+        super().__init__("homeport:test:Web", f"web-{port}", {})
+        self.port = port
+        random.RandomId(f"id-{port}", byte_length=1, opts=pulumi.ResourceOptions(parent=self))
+        self.register_outputs({})
+
+
+def proxy(**more: Any) -> ReverseProxy:
+    args: dict[str, Any] = {"host": fake_host(), "acme_email": "ops@example.com", **more}
+    return ReverseProxy("proxy", ReverseProxyArgs(**args))
+
+
+def deploy(
+    *, proxy_args: dict[str, Any] | None = None, make: Callable[[], dict[str, Any]] | None = None
+) -> Deployment:
+    def run() -> None:
+        args: dict[str, Any] = {
+            "proxy": proxy(**(proxy_args or {})),
+            "hostnames": ["shop.example.com"],
+            "routes": [PathRoute(app=Web())],
+            **(make() if make else {}),
+        }
+        Site("shop", SiteArgs(**args))
+
+    return record(run)
+
+
+def document(deployment: Deployment, name: str) -> dict[str, Any]:
+    stdin = deployment.one("Command", name).inputs["stdin"]
+    parsed: dict[str, Any] = json.loads(stdin.value if isinstance(stdin, Secret) else stdin)
+    return parsed
+
+
+def site_file(deployment: Deployment) -> dict[str, Any]:
+    (file,) = document(deployment, "site-shop")["files"]
+    assert isinstance(file, dict)
+    return file
+
+
+def test_the_proxy_is_the_distributions_and_what_it_is_told_depends_on_no_stack() -> None:
+    made = document(deploy(), "proxy")
+    assert made["packages"] == made["hold"] == ["caddy"]
+    files = {file["path"]: file["content"] for file in made["files"]}
+    assert files == {
+        "/etc/systemd/system/caddy.service.d/homeport.conf": (ASSETS / "unit.conf").read_text(),
+        "/etc/caddy/Caddyfile": (ASSETS / "Caddyfile").read_text(),
+    }
+    assert made["units_enabled"] == ["caddy.service"]
+
+
+def test_the_proxys_admin_interface_is_a_socket_in_a_folder_that_only_it_can_enter() -> None:
+    assert "admin unix//run/caddy/admin.sock" in (ASSETS / "Caddyfile").read_text()
+    unit = (ASSETS / "unit.conf").read_text()
+    assert "RuntimeDirectory=caddy\nRuntimeDirectoryMode=0700\n" in unit
+
+
+def test_nothing_is_installed_before_the_guard_has_looked() -> None:
+    deployment = deploy()
+    guard = deployment.one("Command", "proxy-guard")
+    assert guard.urn in deployment.one("Command", "proxy").options.dependencies
+    assert document(deployment, "proxy-guard")["ports"] == [80, 443]
+
+
+def test_a_site_is_a_file_that_is_checked_before_caddy_takes_it() -> None:
+    made = document(deploy(), "site-shop")
+    (file,) = made["files"]
+    assert file["path"] == "/etc/caddy/homeport.d/homeport-staging-shop.caddy"
+    assert (file["mode"], file["group"]) == ("0640", "caddy")
+    (check,) = made["check"]
+    assert check[:4] == ["runuser", "-u", "caddy", "--"]
+    assert check[6:] == [
+        "caddy",
+        "validate",
+        "--config",
+        "/etc/caddy/Caddyfile",
+        "--adapter",
+        "caddyfile",
+    ]
+    assert made["then"] == [["sh", "-c", (ASSETS / "reload.sh").read_text()]]
+
+
+def test_a_site_tells_the_guard_of_routes_which_ports_it_uses() -> None:
+    def make() -> dict[str, Any]:
+        web = Web(10003)
+        routes = [PathRoute(app=web), PathRoute(path="/api", app=Web(10002))]
+        return {"routes": [*routes, PathRoute(path="/v2", app=web)]}
+
+    assert document(deploy(make=make), "site-shop")["meta"]["ports"] == [10002, 10003]
+
+
+def test_a_site_comes_after_its_apps_and_its_proxy_and_is_then_verified() -> None:
+    deployment = deploy()
+    site = deployment.one("Command", "site-shop")
+    assert deployment.one("Command", "proxy").urn in site.options.dependencies
+    assert deployment.one("RandomId", "id-10001").urn in site.options.dependencies
+    verify = deployment.one("Command", "shop-verify")
+    assert site.urn in verify.options.dependencies
+    made = document(deployment, "shop-verify")
+    assert made["hostname"] == "shop.example.com"
+    assert made["address"] == "203.0.113.7"
+    assert (made["path"], made["status"], made["trusted"]) == ("/", 200, True)
+
+
+def test_a_site_is_verified_again_when_its_configuration_changes() -> None:
+    plain, limited = deploy(), deploy(make=lambda: {"max_body_mib": 64})
+    first, second = (document(d, "shop-verify") for d in (plain, limited))
+    assert first.pop("configuration") != second.pop("configuration")
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("directory", "url", "trusted"),
+    [
+        ("letsencrypt", AUTHORITIES["letsencrypt"], True),
+        ("letsencrypt-staging", AUTHORITIES["letsencrypt-staging"], False),
+        (AUTHORITIES["letsencrypt-staging"], AUTHORITIES["letsencrypt-staging"], False),
+        ("https://acme.test:14000/dir", "https://acme.test:14000/dir", True),
+    ],
+)
+def test_each_site_names_the_authority_of_its_stack(
+    directory: str, url: str, trusted: bool
+) -> None:
+    deployment = deploy(proxy_args={"acme_directory": directory})
+    assert f"dir {url}\n" in site_file(deployment)["content"]
+    assert "email ops@example.com\n" in site_file(deployment)["content"]
+    assert document(deployment, "shop-verify")["trusted"] is trusted
+
+
+def with_password() -> dict[str, Any]:
+    class Owner(pulumi.ComponentResource):
+        def __init__(self) -> None:
+            super().__init__("homeport:test:Owner", "owner", {})
+            child = pulumi.ResourceOptions(parent=self)
+            self.password = secrets.generated("site-password", opts=child)
+            self.register_outputs({})
+
+    return {"basic_auth": BasicAuth(username="ops", password=Owner().password)}
+
+
+def test_a_password_reaches_the_host_as_a_hash_in_a_secret_step_of_its_own() -> None:
+    deployment = deploy(make=with_password)
+    assert isinstance(deployment.one("Command", "shop-credentials").inputs["stdin"], Secret)
+    assert isinstance(deployment.one("Command", "site-shop").inputs["stdin"], str)
+    (file,) = document(deployment, "shop-credentials")["files"]
+    assert f"import {file['path']}\n" in site_file(deployment)["content"]
+    username, hashed = file["content"].split()
+    answer = deployment.one("RandomPassword").outputs
+    assert answer is not None
+    password = answer["result"]
+    plain = password.value if isinstance(password, Secret) else password
+    assert username == "ops"
+    assert bcrypt.checkpw(plain.encode(), hashed.encode())
+    credentials = deployment.one("Command", "shop-credentials")
+    assert credentials.urn in deployment.one("Command", "site-shop").options.dependencies
+
+
+def test_the_same_password_and_salt_give_the_same_hash() -> None:
+    salt = bytes(range(16))
+    assert password_hash("x", salt) == password_hash("x", salt)
+    assert password_hash("x", salt) != password_hash("x", salt[::-1])
+    assert bcrypt.checkpw(b"x" * 72, password_hash("x" * 72, salt).encode())
+
+
+@pytest.mark.parametrize("password", ["", "x" * 73, "ä" * 37])
+def test_a_password_that_bcrypt_would_cut_off_is_refused(password: str) -> None:
+    with pytest.raises(ValueError, match="from 1 to 72 bytes"):
+        password_hash(password, bytes(16))
+
+
+FOLDER = PathRoute(folder="/srv/www")
+HOME_ONLY = ["192.0.2.0/24"]
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({}, 200),
+        ({"check_status": 204}, 204),
+        ({"maintenance": Maintenance(text="closed")}, 503),
+        ({"maintenance": Maintenance(text="closed", allow_from=["127.0.0.0/8"])}, 200),
+        ({"basic_auth": "set"}, 401),
+        ({"basic_auth": "set", "routes": [PathRoute(folder="/srv", public=True)]}, 200),
+        ({"routes": [PathRoute(folder="/srv", allow_from=HOME_ONLY)]}, 403),
+        ({"routes": [PathRoute(folder="/srv", allow_from=["0.0.0.0/0"])]}, 200),
+        ({"routes": [PathRoute(path="/a", folder="/srv")]}, 404),
+        (
+            {
+                "check_path": "/a/up",
+                "routes": [FOLDER, PathRoute(path="/a", folder="/srv", allow_from=HOME_ONLY)],
+            },
+            403,
+        ),
+        (
+            {
+                "check_path": "/ab",
+                "routes": [FOLDER, PathRoute(path="/a", folder="/srv", allow_from=HOME_ONLY)],
+            },
+            200,
+        ),
+    ],
+)
+def test_the_host_knows_what_it_gets_from_its_own_site(more: dict[str, Any], status: int) -> None:
+    found: list[int] = []
+
+    def run() -> None:
+        args: dict[str, Any] = {"proxy": proxy(), "hostnames": ["a.example.com"]}
+        args |= {"routes": [FOLDER], **more}
+        if more.get("basic_auth"):
+            args |= with_password()
+        found.append(expected_status(SiteArgs(**args)))
+
+    record(run)
+    assert found == [status]
+
+
+@pytest.mark.parametrize(
+    ("networks", "inside"),
+    [([], False), (["127.0.0.1/32"], True), (["::/0"], False), (["10.0.0.0/8", "0.0.0.0/0"], True)],
+)
+def test_the_loopback_is_let_in_only_by_networks_that_hold_it(
+    networks: Sequence[str], inside: bool
+) -> None:
+    assert lets_host_in(networks) is inside
+
+
+@pytest.mark.parametrize(
+    ("route", "message"),
+    [
+        ({}, "name exactly one of app, folder and upstream"),
+        ({"folder": "/a", "upstream": "https://a.de"}, "name exactly one of"),
+        ({"folder": "a"}, "folder: must be an absolute path"),
+        ({"upstream": "a.de"}, "upstream: must be http:// or https://"),
+        ({"upstream": "https://a.de/path"}, "upstream: must be http:// or https://"),
+        ({"path": "api", "folder": "/a"}, "route: path: must begin with /"),
+        ({"path": "/api/", "folder": "/a"}, "route: path: must begin with /"),
+        ({"folder": "/a", "strip_prefix": True}, "there is no prefix to strip"),
+        ({"upstream": "https://a.de", "single_page": True}, "single_page is for a folder"),
+        ({"folder": "/a", "timeout_seconds": 0}, "timeout_seconds must be from 1 to 3600"),
+        ({"folder": "/a", "allow_from": ["10.0.0.1/8"]}, "must be an address or a network"),
+    ],
+)
+def test_a_route_that_cannot_be_served_is_refused(route: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        PathRoute(**route)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"hostnames": []}, "needs at least one hostname and one route"),
+        ({"routes": []}, "needs at least one hostname and one route"),
+        ({"hostnames": ["*.example.com"]}, "must be a full DNS name in lower case"),
+        ({"redirects_from": ["WWW.example.com"]}, "must be a full DNS name in lower case"),
+        ({"redirects_from": ["shop.example.com"]}, "'shop.example.com' is there twice"),
+        ({"routes": [FOLDER, FOLDER]}, "route: '/' is there twice"),
+        ({"headers": {"X Y": "1"}}, "must be a header's name"),
+        ({"headers": {"X-Y": "{env.HOME}"}}, "without backticks and braces"),
+        ({"hsts_seconds": -1}, "hsts_seconds must be from 0"),
+        ({"max_body_mib": 0}, "max_body_mib must be from 1"),
+        ({"check_status": 99}, "check_status must be from 200"),
+        ({"check_path": "up"}, "check_path: must begin with /"),
+    ],
+)
+def test_a_site_that_cannot_be_served_is_refused(more: dict[str, Any], message: str) -> None:
+    with pytest.raises(Exception, match=message):
+        deploy(make=lambda: more)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"acme_email": "ops"}, "acme_email: must be an e-mail address"),
+        ({"acme_directory": "http://acme.test/dir"}, "acme_directory: must be the https URL"),
+        ({"acme_directory": "letsencript"}, "acme_directory: must be the https URL"),
+    ],
+)
+def test_a_proxy_without_a_usable_authority_is_refused(more: dict[str, Any], message: str) -> None:
+    with pytest.raises(Exception, match=message):
+        deploy(proxy_args=more)
+
+
+def test_two_sites_cannot_have_the_same_hostname() -> None:
+    def run() -> None:
+        shared = proxy()
+        for name, hosts in (("a", ["one.example.com"]), ("b", ["two.example.com"])):
+            args = SiteArgs(
+                proxy=shared, hostnames=hosts, routes=[FOLDER], redirects_from=["www.example.com"]
+            )
+            Site(name, args)
+
+    with pytest.raises(
+        Exception, match=r"site b: hostname www\.example\.com is already taken by site a"
+    ):
+        record(run)
+
+
+def test_a_host_has_one_proxy() -> None:
+    def run() -> None:
+        host = fake_host()
+        for name in ("one", "two"):
+            ReverseProxy(name, ReverseProxyArgs(host=host, acme_email="ops@example.com"))
+
+    with pytest.raises(Exception, match="already taken by proxy one"):
+        record(run)

@@ -1,0 +1,302 @@
+"""The tool `files`: a transaction, repeatable, and undone without a trace."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.fake_commands import FakeCommands
+from tests.unit.tool_runner import Ended, Machine
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    root = tmp_path / "root"
+    root.mkdir()
+    return Machine(root)
+
+
+@pytest.fixture
+def commands(machine: Machine) -> FakeCommands:
+    return FakeCommands(machine, "systemctl", "check", "reload", "restart", "apt-get", "apt-mark")
+
+
+def file(path: str, content: str, **more: Any) -> dict[str, Any]:
+    return {"path": path, "content": content, **more}
+
+
+def up(machine: Machine, name: str = "step", **spec: Any) -> Ended:
+    ended = machine.run("files", "up", {"name": name, **spec})
+    assert ended.code == 0, ended.err
+    return ended
+
+
+def down(machine: Machine, name: str = "step", **spec: Any) -> Ended:
+    ended = machine.run("files", "down", {"name": name, **spec})
+    assert ended.code == 0, ended.err
+    return ended
+
+
+def on_host(machine: Machine) -> dict[str, str]:
+    """Every file outside of Homeport's own folder and the locks."""
+    files = (p for p in machine.root.rglob("*") if p.is_file())
+    found = {f"/{p.relative_to(machine.root)}": p.read_text() for p in files}
+    return {k: v for k, v in found.items() if not k.startswith(("/opt/homeport", "/run"))}
+
+
+def test_files_are_written_with_their_modes(machine: Machine, commands: FakeCommands) -> None:
+    ended = up(machine, files=[file("/etc/a", "1"), file("/etc/b/c", "2", mode="0600")])
+    assert ended.out == "changed: /etc/a, /etc/b/c\n"
+    assert on_host(machine) == {"/etc/a": "1", "/etc/b/c": "2"}
+    assert (machine.root / "etc/b/c").stat().st_mode & 0o777 == 0o600
+    assert (machine.root / "etc/a").stat().st_mode & 0o777 == 0o644
+    assert commands.lines() == []
+
+
+def test_a_second_run_changes_nothing_and_runs_nothing(
+    machine: Machine, commands: FakeCommands
+) -> None:
+    spec = {"files": [file("/etc/a", "1")], "then": [["reload"]], "check": [["check"]]}
+    up(machine, **spec)
+    commands.forget()
+    assert up(machine, **spec).out == "changed: nothing\n"
+    assert commands.lines() == []
+
+
+def test_a_changed_mode_alone_is_repaired(machine: Machine) -> None:
+    spec = {"files": [file("/etc/a", "1", mode="0600")]}
+    up(machine, **spec)
+    (machine.root / "etc/a").chmod(0o666)
+    assert up(machine, **spec).out == "changed: /etc/a\n"
+    assert (machine.root / "etc/a").stat().st_mode & 0o777 == 0o600
+
+
+def test_drift_is_repaired_and_followed(machine: Machine, commands: FakeCommands) -> None:
+    spec = {"files": [file("/etc/a", "1")], "then": [["reload"]]}
+    up(machine, **spec)
+    machine.write("/etc/a", "edited by hand")
+    commands.forget()
+    up(machine, **spec)
+    assert on_host(machine) == {"/etc/a": "1"}
+    assert commands.lines() == ["reload"]
+
+
+def test_only_what_changed_is_followed_and_each_command_runs_once(
+    machine: Machine, commands: FakeCommands
+) -> None:
+    files = [
+        file("/etc/a", "1", then=[["reload", "a"]]),
+        file("/etc/b", "1", then=[["reload", "b"]]),
+        file("/etc/c", "1", then=[["reload", "a"]]),
+    ]
+    up(machine, files=files)
+    assert commands.lines("reload") == ["reload a", "reload b"]
+    commands.forget()
+    up(machine, files=[files[0], file("/etc/b", "2", then=[["reload", "b"]]), files[2]])
+    assert commands.lines("reload") == ["reload b"]
+
+
+def test_a_failed_check_brings_every_file_back(machine: Machine, commands: FakeCommands) -> None:
+    up(machine, files=[file("/etc/a", "1"), file("/etc/old", "kept")])
+    receipt = machine.receipt("step")
+    commands.answer("check", "line 3: no such directive", code=1)
+    ended = machine.run(
+        "files",
+        "up",
+        {
+            "name": "step",
+            "files": [file("/etc/a", "2"), file("/etc/new", "3")],
+            "check": [["check", "all"]],
+            "then": [["reload"]],
+        },
+    )
+    assert ended.code == 1
+    assert "the files step: `check all` ended with 1" in ended.err
+    assert "line 3: no such directive" in ended.err
+    assert "next: correct what the check says; no file on the host was changed" in ended.err
+    assert on_host(machine) == {"/etc/a": "1", "/etc/old": "kept"}
+    assert machine.receipt("step") == receipt
+    assert commands.lines("reload") == []
+
+
+def test_a_failed_first_check_leaves_no_receipt_and_no_file(
+    machine: Machine, commands: FakeCommands
+) -> None:
+    machine.write("/etc/a", "theirs")
+    commands.answer("check", code=1)
+    spec = {"name": "step", "files": [file("/etc/a", "1")], "check": [["check"]]}
+    assert machine.run("files", "up", spec).code == 1
+    assert machine.receipt("step") is None
+    assert on_host(machine) == {"/etc/a": "theirs"}
+    assert not (machine.root / "opt/homeport/originals").exists()
+
+
+def test_what_failed_to_follow_is_repeated_by_the_next_run(
+    machine: Machine, commands: FakeCommands
+) -> None:
+    spec = {"name": "step", "files": [file("/etc/a", "1", then=[["reload", "a"]])]}
+    commands.answer("reload", "unit is on fire", code=1)
+    ended = machine.run("files", "up", spec)
+    assert ended.code == 1
+    assert "unit is on fire" in ended.err
+    commands.answer("reload")
+    commands.forget()
+    assert machine.run("files", "up", spec).code == 0
+    assert commands.lines("reload") == ["reload a"]
+    commands.forget()
+    assert machine.run("files", "up", spec).code == 0
+    assert commands.lines("reload") == []
+
+
+def test_a_file_that_is_no_longer_listed_goes(machine: Machine, commands: FakeCommands) -> None:
+    up(machine, files=[file("/etc/a", "1"), file("/etc/b", "1")])
+    ended = up(machine, files=[file("/etc/a", "1")], then=[["reload"]])
+    assert ended.out == "changed: /etc/b\n"
+    assert on_host(machine) == {"/etc/a": "1"}
+    assert commands.lines() == ["reload"]
+
+
+def test_a_file_that_must_not_be_there_goes_and_returns_with_down(machine: Machine) -> None:
+    machine.write("/etc/default-site", "theirs")
+    up(machine, files=[file("/etc/a", "1")], gone=["/etc/default-site"])
+    assert on_host(machine) == {"/etc/a": "1"}
+    down(machine)
+    assert on_host(machine) == {"/etc/default-site": "theirs"}
+
+
+def test_down_removes_everything_and_follows(machine: Machine, commands: FakeCommands) -> None:
+    up(
+        machine,
+        files=[file("/etc/app/a", "1", then=[["reload"]])],
+        directories=[{"path": "/etc/app", "mode": "0750"}],
+    )
+    commands.forget()
+    assert down(machine).out == "removed: /etc/app/a\n"
+    assert on_host(machine) == {}
+    assert not (machine.root / "etc/app").exists()
+    assert commands.lines() == ["reload"]
+    assert machine.receipt("step") is None
+
+
+def test_down_twice_and_down_without_up_are_no_error(machine: Machine) -> None:
+    assert down(machine).out == "removed: nothing\n"
+    up(machine, files=[file("/etc/a", "1")])
+    down(machine)
+    assert down(machine).out == "removed: nothing\n"
+
+
+def test_a_file_that_was_there_before_returns_with_its_mode(machine: Machine) -> None:
+    machine.write("/etc/motd", "hello").chmod(0o640)
+    up(machine, files=[file("/etc/motd", "ours")])
+    up(machine, files=[file("/etc/motd", "ours again")])
+    assert on_host(machine) == {"/etc/motd": "ours again"}
+    down(machine)
+    assert on_host(machine) == {"/etc/motd": "hello"}
+    assert (machine.root / "etc/motd").stat().st_mode & 0o777 == 0o640
+    assert not (machine.root / "opt/homeport/originals").exists()
+
+
+def test_a_file_that_two_stacks_claim_stays_until_the_last_one_goes(machine: Machine) -> None:
+    machine.write("/etc/shared", "theirs")
+    spec = {"name": "step", "files": [file("/etc/shared", "ours")]}
+    for system in ("shop-staging", "blog-staging"):
+        assert machine.run("files", "up", {**spec, "system": system}).code == 0
+    assert machine.run("files", "down", {**spec, "system": "shop-staging"}).code == 0
+    assert on_host(machine) == {"/etc/shared": "ours"}
+    assert machine.run("files", "down", {**spec, "system": "blog-staging"}).code == 0
+    assert on_host(machine) == {"/etc/shared": "theirs"}
+
+
+def test_json_is_laid_over_what_is_there(machine: Machine) -> None:
+    machine.write("/etc/docker/daemon.json", '{"registry-mirrors": ["x"], "live-restore": false}')
+    ours = json.dumps({"live-restore": True, "log-driver": "local"})
+    spec = {"files": [file("/etc/docker/daemon.json", ours, merge=True)]}
+    up(machine, **spec)
+    assert json.loads(on_host(machine)["/etc/docker/daemon.json"]) == {
+        "registry-mirrors": ["x"],
+        "live-restore": True,
+        "log-driver": "local",
+    }
+    assert up(machine, **spec).out == "changed: nothing\n"
+
+
+def test_what_should_be_json_and_is_not_is_named(machine: Machine) -> None:
+    machine.write("/etc/docker/daemon.json", "{oops")
+    spec = {"name": "s", "files": [file("/etc/docker/daemon.json", "{}", merge=True)]}
+    ended = machine.run("files", "up", spec)
+    assert ended.code == 1
+    assert "/etc/docker/daemon.json is no JSON" in ended.err
+    assert on_host(machine) == {"/etc/docker/daemon.json": "{oops"}
+
+
+def test_the_receipt_has_hashes_modes_and_meta_but_no_content(machine: Machine) -> None:
+    up(machine, files=[file("/etc/a", "canary", mode="0600")], meta={"ports": [10001]})
+    receipt = machine.receipt("step")
+    assert receipt is not None
+    assert receipt["files"][0]["path"] == "/etc/a"
+    assert receipt["files"][0]["mode"] == "0600"
+    assert receipt["files"][0]["sha256"] == hashlib.sha256(b"canary").hexdigest()
+    assert receipt["meta"] == {"ports": [10001]}
+    assert "canary" not in json.dumps(receipt)
+    assert "pending" not in receipt
+    path = machine.stack / "receipts/step.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_units_are_read_again_enabled_and_stopped(machine: Machine, commands: FakeCommands) -> None:
+    commands.answer("systemctl is-enabled", code=1)
+    unit = file("/etc/systemd/system/x.service", "[Unit]")
+    up(machine, files=[unit], units_enabled=["x.service"])
+    assert commands.lines("systemctl daemon-reload") == ["systemctl daemon-reload"]
+    assert commands.lines("systemctl enable") == ["systemctl enable --now x.service"]
+    commands.answer("systemctl is-enabled")
+    commands.forget()
+    up(machine, files=[unit], units_enabled=["x.service"])
+    assert commands.lines("systemctl enable") == []
+    down(machine)
+    assert commands.lines("systemctl disable") == ["systemctl disable --now x.service"]
+
+
+def test_missing_packages_are_installed_and_held(machine: Machine, commands: FakeCommands) -> None:
+    commands.add("dpkg-query")
+    commands.add("apt-cache")
+    commands.answer("dpkg-query", "installed chrony 4.3\ninstalled docker.io 20.10\n")
+    commands.answer("apt-cache policy docker-cli", "docker-cli:\n  Candidate: (none)\n")
+    commands.answer("apt-cache policy extra", "extra:\n  Candidate: 1.2\n")
+    packages = ["caddy", "systemd-timesyncd|chrony", "docker-cli?", "extra?", "docker.io"]
+    ended = up(machine, packages=packages, hold=["docker.io"])
+    assert ended.out == "changed: caddy, extra\n"
+    [install] = commands.lines("apt-get install")
+    assert install.endswith(" caddy extra")
+    assert "--no-install-recommends" in install
+    assert commands.lines("apt-mark hold") == ["apt-mark hold docker.io"]
+    receipt = machine.receipt("step")
+    assert receipt is not None
+    assert receipt["packages"] == {"chrony": "4.3", "docker.io": "20.10"}
+
+
+def test_present_packages_cause_no_call_of_apt(machine: Machine, commands: FakeCommands) -> None:
+    commands.add("dpkg-query")
+    commands.answer("dpkg-query", "installed caddy 2\nconfig-files nginx 1\n")
+    up(machine, packages=["caddy"])
+    assert commands.lines("apt") == []
+
+
+def test_a_package_source_that_does_not_answer_is_told_with_a_cure(
+    machine: Machine, commands: FakeCommands
+) -> None:
+    commands.add("dpkg-query")
+    commands.answer("apt-get update", "E: Could not resolve 'packages.example.org'", code=100)
+    ended = machine.run("files", "up", {"name": "s", "packages": ["caddy"]})
+    assert ended.code == 1
+    assert "E: Could not resolve 'packages.example.org'" in ended.err
+    assert "next: check the machine's package sources" in ended.err
+
+
+def test_a_directory_in_the_place_of_a_file_is_refused(machine: Machine) -> None:
+    (machine.root / "etc/a").mkdir(parents=True)
+    ended = machine.run("files", "up", {"name": "s", "gone": ["/etc/a"]})
+    assert ended.code == 1
+    assert "/etc/a is a directory" in ended.err
