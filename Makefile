@@ -39,9 +39,12 @@ cloud-up cloud-down cloud-status: setup ## Start, remove or show the local cloud
 	@$(HOMEPORT) cloud $(@:cloud-%=%)
 
 ##@ Check
-.PHONY: check lint test bench
+.PHONY: check lint packages test bench
 check: setup lint ## Lint, types and the fast tests: no Docker, no engine, no network
 	@$(BIN)/pytest tests/unit tests/stacks -n 2 -q --seeds $(SEEDS)
+
+packages:
+	@tests/packages
 
 lint: setup
 	@$(BIN)/ruff check .
@@ -53,8 +56,7 @@ lint: setup
 	@$(BIN)/yamllint -s .
 
 test: SEEDS = 200
-test: check toolchain ## Everything: check, the real engine, the local cloud end to end
-	@tests/packages
+test: packages check toolchain ## Everything: check, the real engine, the local cloud end to end
 	@toolchain/test
 	@$(BIN)/pytest tests/engine -q --durations=10
 	@$(BIN)/pytest tests/e2e -q --durations=25

@@ -137,7 +137,7 @@ def connection(user: DatabaseUser) -> dict[str, str]:
 writer, migrator = users["read_write"], users["migrator"]
 environment = {**config.app.environment, **connection(writer)}
 password = {"DATABASE_PASSWORD": writer.password}
-needs = pulumi.ResourceOptions(depends_on=list(users.values()))
+access = list(users.values())
 web = App(
     "web",
     AppArgs(
@@ -161,8 +161,8 @@ web = App(
         registry=registry,
         port=config.app.port,
         drain_seconds=config.app.drain_seconds,
+        after=access,
     ),
-    needs,
 )
 Worker(
     "worker",
@@ -175,9 +175,9 @@ Worker(
         networks=[data],
         command=["worker"],
         registry=registry,
+        # The schema that it works on is the one that the app's migration made.
+        after=[web],
     ),
-    # The schema that it works on is the one that the app's migration made.
-    pulumi.ResourceOptions(depends_on=[web]),
 )
 
 # The way in: names, certificate, proxy.

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from uv import find_uv_bin
+
 from bench import lab, results
 from homeport import paths, stacks
 from homeport.cloud import instance, served
@@ -107,7 +109,7 @@ def _ansible(folder: Path) -> Path:
     """Return the folder with Ansible's commands, installed once from bench/requirements.lock."""
     lock = Path(__file__).parent / "requirements.lock"
     if not (folder / "bin" / "ansible-playbook").exists():
-        uv = str(Path(sys.executable).parent / "uv")
+        uv = find_uv_bin()
         subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
         install = [uv, "pip", "install", "--quiet", "--require-hashes", "-r", str(lock)]
         subprocess.run([*install, "--python", str(folder / "bin" / "python")], check=True)

@@ -4,7 +4,6 @@ import concurrent.futures
 import dataclasses
 import json
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx
+from uv import find_uv_bin
 
 from homeport.cloud import docker, images
 from homeport.cloud.contract import MachineryError
@@ -118,7 +118,7 @@ def _build_app(entry: Entry, base: str, progress: Progress) -> str:
     with _one_at_a_time:
         done = subprocess.run(
             [str(context / "build"), "image", entry.version, tag],
-            env=os.environ | {"BASE": base, "UV": _uv()},
+            env=os.environ | {"BASE": base, "UV": find_uv_bin()},
             capture_output=True,
             text=True,
             check=False,
@@ -128,11 +128,6 @@ def _build_app(entry: Entry, base: str, progress: Progress) -> str:
         text = f"building {entry.app} {entry.version} failed: {done.stderr.strip()[-1500:]}"
         raise MachineryError(text)
     return tag
-
-
-def _uv() -> str:
-    own = ROOT / ".tools" / "uv" / "bin" / "uv"
-    return str(own) if own.exists() else shutil.which("uv") or "uv"
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Firewalls: one list of rules, the same in the cloud and on the host."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,9 @@ def test_only_what_the_rules_name_can_open_a_connection() -> None:
     ]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="nft checks rules as root only")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("nft"), reason="needs root and nft (package nftables)"
+)
 @pytest.mark.parametrize(
     "rules",
     [web_rules(), web_rules(2222, ("203.0.113.0/24", "2001:db8::/32")), [Rule(protocol="icmp")]],
