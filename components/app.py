@@ -8,8 +8,8 @@ from . import names
 from .health import HealthCheck
 from .release import release_id
 from .route import Route, RouteArgs
-from .runtimes.container import Port, container_arguments
-from .runtimes.docker import Builder
+from .runtimes.choice import chosen
+from .runtimes.runtime import Port, Release, Runtime
 from .workload import WorkloadArgs, configuration
 
 
@@ -51,22 +51,30 @@ class App(pulumi.ComponentResource):
     """The release's id, known at plan time."""
     port: int
     """The stable loopback port, for a Site to send its traffic to."""
-    container_name: str
-    """The container of this release."""
+    instance_name: str
+    """What runs this release on the host: a container, or a unit."""
 
     def __init__(
         self, name: str, args: AppArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("homeport:app:App", name, {}, opts)
         full_name = f"{args.host.remote.system}-{names.check_label('app', name)}"
-        self.release = app_release(name, args)
+        runtime = chosen(args)
+        self.release = app_release(name, args, runtime)
         self.port = args.port or names.stable_port(full_name)
-        port = Port(
-            container=args.container_port, release=names.release_port(full_name, self.release)
-        )
+        port = Port(inside=args.container_port, release=names.release_port(full_name, self.release))
         self._claim(name, args, port)
-        instance = Builder(name, self.release, args, self).instance(port, args.health.command)
-        self.container_name = instance.container_name
+        instance = runtime.start(
+            Release(
+                app=name,
+                id=self.release,
+                args=args,
+                port=port,
+                health_command=args.health.command,
+                parent=self,
+            )
+        )
+        self.instance_name = instance.name
         Route(
             f"{name}-route-{self.release}",
             RouteArgs(
@@ -82,7 +90,7 @@ class App(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs(
-            {"release": self.release, "port": self.port, "container_name": self.container_name}
+            {"release": self.release, "port": self.port, "instance_name": self.instance_name}
         )
 
     def _claim(self, name: str, args: AppArgs, port: Port) -> None:
@@ -93,13 +101,14 @@ class App(pulumi.ComponentResource):
         claims.memory(owner, args.memory_mib, args.host.facts.memory_mib)
 
 
-def app_release(name: str, args: AppArgs) -> str:
+def app_release(name: str, args: AppArgs, runtime: Runtime) -> str:
     """Return the id of the release that these settings make."""
-    rendered = container_arguments(
-        name,
-        args,
-        release="",
-        port=Port(container=args.container_port, release=0),
+    draft = Release(
+        app=name,
+        id="",
+        args=args,
+        port=Port(inside=args.container_port, release=0),
         health_command=args.health.command,
     )
-    return release_id({**configuration(args, rendered), "health": dataclasses.asdict(args.health)})
+    made_of = configuration(args, runtime.rendered(draft))
+    return release_id({**made_of, "health": dataclasses.asdict(args.health)})

@@ -6,7 +6,7 @@ import pulumi
 
 from .health import HealthCheck
 from .host import Host
-from .runtimes.docker import Instance
+from .runtimes.runtime import Instance
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +47,7 @@ class Route(pulumi.ComponentResource):
         spec = {
             "app": args.app,
             "release": args.release,
-            "container": args.instance.container_name,
+            "instance": args.instance.spec(),
             "stable_port": args.stable_port,
             "release_port": args.release_port,
             "health": {
@@ -68,7 +68,7 @@ class Route(pulumi.ComponentResource):
             up=False,
             down=True,
             timeout_seconds=args.drain_seconds + 120,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.instance.container]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.instance.resource]),
         )
         args.host.remote.step(
             f"{args.app}-switch-{args.release}",

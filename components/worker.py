@@ -1,4 +1,4 @@
-"""A worker: a release of an image that nobody connects to."""
+"""A worker: releases that nobody connects to."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ import pulumi
 
 from . import names
 from .release import release_id
-from .runtimes.container import container_arguments
-from .runtimes.docker import Builder
+from .runtimes.choice import chosen
+from .runtimes.runtime import Release, Runtime
 from .workload import WorkloadArgs, configuration
 
 
@@ -17,7 +17,7 @@ class WorkerArgs(WorkloadArgs):
     """What a worker is."""
 
     health_command: Sequence[str] = ()
-    """Checks health inside the container; empty leaves it to the image, which may have none."""
+    """Checks health from inside; empty leaves it to the image, which may have none."""
     settle_seconds: int = 3
     """Without a health check it has to run this long without a restart."""
     start_seconds: int = 60
@@ -41,8 +41,8 @@ class Worker(pulumi.ComponentResource):
 
     release: str
     """The release's id, known at plan time."""
-    container_name: str
-    """The container of this release."""
+    instance_name: str
+    """What runs this release on the host: a container, or a unit."""
 
     def __init__(
         self, name: str, args: WorkerArgs, opts: pulumi.ResourceOptions | None = None
@@ -52,26 +52,37 @@ class Worker(pulumi.ComponentResource):
         claims, owner = args.host.remote.claims, f"worker {name}"
         claims.take("app name", name, owner, cure="rename one of them")
         claims.memory(owner, args.memory_mib, args.host.facts.memory_mib)
-        self.release = worker_release(name, args)
-        instance = Builder(name, self.release, args, self).instance(None, args.health_command)
-        self.container_name = instance.container_name
+        runtime = chosen(args)
+        self.release = worker_release(name, args, runtime)
+        instance = runtime.start(_release(name, self.release, args, self))
+        self.instance_name = instance.name
         args.host.remote.step(
             f"{name}-settle-{self.release}",
             "settle",
             {
-                "container": self.container_name,
+                "instance": instance.spec(),
                 "settle_seconds": args.settle_seconds,
                 "start_seconds": args.start_seconds,
             },
             timeout_seconds=args.start_seconds + 60,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[instance.container]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[instance.resource]),
         )
-        self.register_outputs({"release": self.release, "container_name": self.container_name})
+        self.register_outputs({"release": self.release, "instance_name": self.instance_name})
 
 
-def worker_release(name: str, args: WorkerArgs) -> str:
+def worker_release(name: str, args: WorkerArgs, runtime: Runtime) -> str:
     """Return the id of the release that these settings make."""
-    rendered = container_arguments(
-        name, args, release="", port=None, health_command=args.health_command
+    return release_id(configuration(args, runtime.rendered(_release(name, "", args))))
+
+
+def _release(
+    name: str, id_: str, args: WorkerArgs, parent: pulumi.Resource | None = None
+) -> Release:
+    return Release(
+        app=name,
+        id=id_,
+        args=args,
+        port=None,
+        health_command=args.health_command,
+        parent=parent,
     )
-    return release_id(configuration(args, rendered))

@@ -12,6 +12,7 @@ from .host import Host
 from .job import Job, check_environment, check_secrets
 from .network import PrivateNetwork
 from .registry import RegistryLogin, serves
+from .runtimes.runtime import Runtime
 from .secrets import Secret
 
 _USER = re.compile(r"\d{1,9}:\d{1,9}")
@@ -22,14 +23,16 @@ SMALLEST_MEMORY_MIB = 6
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class WorkloadArgs:
-    """What every long-running container needs to be told."""
+    """What everything that runs on needs to be told."""
 
     host: Host
     """The machine that it runs on."""
-    image: str
+    image: str | None = None
     """`name:tag` or `name:tag@sha256:...`; each release resolves a tag once, when it pulls."""
+    runtime: Runtime | None = None
+    """What runs it; None is Docker for an image."""
     memory_mib: int
-    """Limit; the container is stopped when it needs more. It gets no swap."""
+    """Limit; it is stopped when it needs more. It gets no swap."""
     cpus: float | None = None
     """Limit in processors; None is all of them."""
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -68,7 +71,8 @@ class WorkloadArgs:
             raise ValueError(msg) from None
 
     def _check(self) -> None:
-        release.check_image(self.image)
+        if self.image is not None:
+            release.check_image(self.image)
         check_environment("environment", self.environment)
         check_secrets("secrets", self.secrets, self.environment)
         _check_limits(self)
@@ -83,15 +87,15 @@ class WorkloadArgs:
                     f"(got {path!r}: {mib})"
                 )
                 raise ValueError(msg)
-        if self.registry and not serves(self.registry.registry, self.image):
+        if self.registry and not serves(self.registry.registry, self.image or ""):
             msg = f"registry: {self.image} is not pulled from {self.registry.registry}"
             raise ValueError(msg)
 
 
 def configuration(args: WorkloadArgs, rendered: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a release's id is made of: the rendered container and what has no place in it."""
+    """Return what a release's id is made of: the rendered instance and what has no place in it."""
     return {
-        "container": rendered,
+        "instance": rendered,
         "image": args.image,
         "secrets": {name: secret.version for name, secret in args.secrets.items()},
         "jobs": [job.configuration() for job in args.jobs],

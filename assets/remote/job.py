@@ -13,7 +13,6 @@ import sys
 import time
 from pathlib import Path
 
-from _containers import last_lines
 from _homeport import (
     Spec,
     at,
@@ -23,6 +22,7 @@ from _homeport import (
     run,
     write_receipt,
 )
+from _instances import last_lines
 
 CURE = "mend what it says and run `pulumi up` again; the release before still serves"
 
@@ -76,6 +76,7 @@ def create(spec: Spec) -> list[str]:
 def finish(spec: Spec, secrets: Path | None) -> None:
     """Wait for the job's end; it has to be in time, and 0."""
     container, limit = spec["container"], spec["timeout_seconds"]
+    instance = {"kind": "docker", "name": container}
     try:
         waited = subprocess.run(
             ["docker", "wait", container],
@@ -86,11 +87,11 @@ def finish(spec: Spec, secrets: Path | None) -> None:
         )
     except subprocess.TimeoutExpired:
         cure = f"raise timeout_seconds of the job, or {CURE}"
-        fail(f"the job took over {limit} s and was stopped", last_lines(container, secrets), cure)
+        fail(f"the job took over {limit} s and was stopped", last_lines(instance, secrets), cure)
     code = waited.stdout.strip()
     if code != "0":
         what = f"the job ended with exit code {code}" if code else "Docker lost the job"
-        fail(what, last_lines(container, secrets) + waited.stderr, CURE)
+        fail(what, last_lines(instance, secrets) + waited.stderr, CURE)
 
 
 if __name__ == "__main__":

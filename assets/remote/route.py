@@ -18,7 +18,6 @@ import time
 from typing import Any, NoReturn
 
 import _routes
-from _containers import LOOK, Watch, last_lines
 from _homeport import (
     Spec,
     at,
@@ -31,6 +30,7 @@ from _homeport import (
     remove_receipt,
     write_receipt,
 )
+from _instances import Watch, hint, last_lines
 
 POLL_SECONDS = 0.05
 LOOK_SECONDS = 0.5
@@ -71,7 +71,7 @@ def up(spec: Spec) -> None:
 
 def gate(spec: Spec) -> None:
     """Return once the release was healthy several times in a row."""
-    health, watch = spec["health"], Watch(spec["container"])
+    health, watch = spec["health"], Watch(spec["instance"])
     start = time.monotonic()
     looked, row, answer = start, 0, "nothing yet"
     while row < health["successes"]:
@@ -96,10 +96,10 @@ def give_up(spec: Spec, watch: Watch, answer: str) -> NoReturn:
     watch.look()
     limit = spec["health"]["start_seconds"]
     url = f"GET {spec['health']['path']} on its port {spec['release_port']}"
-    again = f" (its container ended and was started again: {watch.restarts})" * bool(watch.restarts)
+    again = f" (it ended and was started again: {watch.restarts})" * bool(watch.restarts)
     what = f"release {spec['release']} was not healthy within {limit} s: {url} gave {answer}{again}"
-    cure = f"mend the release or raise health.start_seconds; {LOOK.format(watch.container)}"
-    fail(what, last_lines(watch.container), cure)
+    cure = f"mend the release or raise health.start_seconds; {hint(watch.instance)}"
+    fail(what, last_lines(watch.instance), cure)
 
 
 def switch(spec: Spec, before: int | None, phases: Phases) -> None:
@@ -122,13 +122,13 @@ def switch(spec: Spec, before: int | None, phases: Phases) -> None:
         back = "the release before serves again" if before else "no release serves"
         fail(
             what,
-            last_lines(spec["container"]),
+            last_lines(spec["instance"]),
             f"{back}; look at the proxy and at `nft list ruleset`",
         )
     phases.end("try")
 
 
-RECORDED = ("app", "release", "container", "stable_port", "release_port", "health")
+RECORDED = ("app", "release", "instance", "stable_port", "release_port", "health")
 
 
 def try_out(spec: Spec, proxied_before: str | None) -> str:

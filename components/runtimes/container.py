@@ -1,12 +1,12 @@
 """What a container is given: pure functions of settings, of which a release's id is made."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi_docker as docker
 
 from ..workload import WorkloadArgs
+from .runtime import Port, Release
 
 SECRETS_FOLDER = "/run/secrets"
 HARDENING: dict[str, Any] = {
@@ -22,37 +22,15 @@ CPU_PERIOD_MICROSECONDS = 100_000
 """In which a container may use its share of processors; Docker's own."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Port:
-    """Where a container listens, and where the host finds it."""
-
-    container: int
-    """Inside the container."""
-    release: int
-    """On the host's loopback."""
-
-
-def container_arguments(
-    name: str,
-    args: WorkloadArgs,
-    *,
-    release: str,
-    port: Port | None,
-    health_command: Sequence[str],
-) -> dict[str, Any]:
-    """Return what `docker.Container` is given, its image apart.
-
-    A release's id is made of this, with an empty `release` and a port that is not known yet, so
-    that whatever would change a container makes a new one instead of replacing one that serves.
-    """
-    remote = args.host.remote
-    own = f"{remote.system}-{name}"
-    labels = {"system": remote.system, "app": name, "release": release}
-    variables = environment(args.environment, args.secrets, release)
+def container_arguments(release: Release) -> dict[str, Any]:
+    """Return what `docker.Container` is given, its image apart."""
+    args, port = release.args, release.port
+    labels = {"system": args.host.remote.system, "app": release.app, "release": release.id}
+    variables = environment(args.environment, args.secrets, release.id)
     if port:
-        variables["PORT"] = str(port.container)
+        variables["PORT"] = str(port.inside)
     arguments: dict[str, Any] = {
-        "name": f"{own}-{release}",
+        "name": release.name,
         "command": list(args.command) or None,
         "envs": sorted(f"{key}={value}" for key, value in variables.items()),
         "user": args.user,
@@ -60,17 +38,19 @@ def container_arguments(
         # The provider leaves `bridge` again for the networks below; saying nothing is a diff.
         "network_mode": "bridge",
         "networks_advanced": [
-            {"name": network, "aliases": [name]}
-            for network in sorted({own, *(network.docker_name for network in args.networks)})
+            {"name": network, "aliases": [release.app]}
+            for network in sorted(
+                {release.own, *(network.docker_name for network in args.networks)}
+            )
         ],
-        "mounts": _mounts(f"{remote.folder}/apps/{name}/{release}/secrets", args),
+        "mounts": _mounts(f"{release.folder}/secrets", args),
         "tmpfs": tmpfs(args.tmpfs_mib),
         "memory": args.memory_mib,
         "memory_swap": args.memory_mib,
         # Not `cpus`, which the provider reads back rounded: a diff that replaces, for ever.
         "cpu_period": None if args.cpus is None else CPU_PERIOD_MICROSECONDS,
         "cpu_quota": None if args.cpus is None else round(args.cpus * CPU_PERIOD_MICROSECONDS),
-        "healthcheck": _healthcheck(health_command),
+        "healthcheck": _healthcheck(release.health_command),
         **HARDENING,
         "labels": [
             {"label": f"homeport.{key}", "value": value} for key, value in sorted(labels.items())
@@ -89,7 +69,7 @@ def container_arguments(
 def _ports(port: Port | None) -> list[docker.ContainerPortArgsDict] | None:
     if port is None:
         return None
-    return [{"internal": port.container, "external": port.release, "ip": "127.0.0.1"}]
+    return [{"internal": port.inside, "external": port.release, "ip": "127.0.0.1"}]
 
 
 def _mounts(folder: str, args: WorkloadArgs) -> list[docker.ContainerMountArgsDict] | None:

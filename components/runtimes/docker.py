@@ -1,6 +1,5 @@
 """How a release becomes a container: prepared, its jobs done, then started beside the old one."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,43 +10,43 @@ import pulumi_docker as docker
 from ..job import Job
 from ..network import PrivateNetwork, PrivateNetworkArgs
 from ..workload import WorkloadArgs
-from .container import Port, container_arguments, environment, tmpfs
+from .container import container_arguments, environment, tmpfs
+from .runtime import Instance, Release, Runtime
 
 _FREE_DISK_MIB = 2048
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Instance:
-    """A release that runs."""
+class Docker(Runtime):
+    """Runs an image as a container of the host's Docker engine."""
 
-    container_name: str
-    """Its name on the host."""
-    container: docker.Container
-    """The container, for what follows to depend on."""
+    def check(self, args: WorkloadArgs) -> None:
+        """Refuse a workload without an image."""
+        if not args.image:
+            msg = "image: the runtime docker runs an image; name one"
+            raise ValueError(msg)
+
+    def rendered(self, release: Release) -> Mapping[str, Any]:
+        """Return what `docker.Container` is given."""
+        return container_arguments(release)
+
+    def start(self, release: Release) -> Instance:
+        """Make network, image, secret files, jobs and container."""
+        return _Start(release).instance()
 
 
-class Builder:
-    """Makes the resources of one release of one app or worker, as children of its component."""
+class _Start:
+    """Makes the resources of one release."""
 
-    def __init__(
-        self, name: str, release: str, args: WorkloadArgs, parent: pulumi.Resource
-    ) -> None:
-        """Take what names and configures the release; makes nothing yet."""
-        self._name = name
+    def __init__(self, release: Release) -> None:
         self._release = release
-        self._args = args
-        self._parent = parent
-        self._remote = args.host.remote
-        self._own = f"{self._remote.system}-{name}"
-        self.container_name = f"{self._own}-{release}"
-        self._folder = f"{self._remote.folder}/apps/{name}/{release}"
+        self._args = release.args
+        self._remote = release.args.host.remote
 
-    def instance(self, port: Port | None, health_command: Sequence[str]) -> Instance:
-        """Make network, image, secret files, jobs and container, each after what it needs."""
+    def instance(self) -> Instance:
         own = PrivateNetwork(
-            self._name,
+            self._release.app,
             PrivateNetworkArgs(host=self._args.host),
-            pulumi.ResourceOptions(parent=self._parent),
+            pulumi.ResourceOptions(parent=self._release.parent),
         )
         networks = [own, *self._args.networks]
         image = self._image()
@@ -58,17 +57,14 @@ class Builder:
             before.append(secrets)
         for job in self._args.jobs:
             before.append(self._job(job, networks, image, before))
-        arguments = container_arguments(
-            self._name, self._args, release=self._release, port=port, health_command=health_command
-        )
         container = docker.Container(
-            f"{self._name}-{self._release}",
+            f"{self._release.app}-{self._release.id}",
             image=image.stdout,
-            **arguments,
+            **container_arguments(self._release),
             opts=pulumi.ResourceOptions.merge(
                 self._remote.bound(),
                 pulumi.ResourceOptions(
-                    parent=self._parent,
+                    parent=self._release.parent,
                     provider=self._args.host.docker,
                     depends_on=before,
                     # A release is never replaced, only followed by another one. Should somebody
@@ -81,16 +77,16 @@ class Builder:
                 ),
             ),
         )
-        return Instance(container_name=self.container_name, container=container)
+        return Instance(kind="docker", name=self._release.name, resource=container)
 
     def _image(self) -> command.remote.Command:
         login = self._args.registry
         return self._remote.step(
-            f"{self._name}-image-{self._release}",
+            f"{self._release.app}-image-{self._release.id}",
             "image",
             {
-                "app": self._name,
-                "release": self._release,
+                "app": self._release.app,
+                "release": self._release.id,
                 "image": self._args.image,
                 "docker_config": login.folder if login else None,
                 "memory_mib": self._args.memory_mib,
@@ -99,7 +95,7 @@ class Builder:
             down=True,
             timeout_seconds=1800,
             opts=pulumi.ResourceOptions(
-                parent=self._parent, depends_on=[login.step] if login else None
+                parent=self._release.parent, depends_on=[login.step] if login else None
             ),
         )
 
@@ -114,7 +110,7 @@ class Builder:
         ]
         folders = [
             {
-                "path": f"{self._folder}/{folder}",
+                "path": f"{self._release.folder}/{folder}",
                 "uid": uid,
                 "gid": gid,
                 "files": {key: secret.value for key, secret in secrets.items()},
@@ -126,11 +122,11 @@ class Builder:
         if not folders:
             return None
         return self._remote.step(
-            f"{self._name}-secrets-{self._release}",
+            f"{self._release.app}-secrets-{self._release.id}",
             "secretfiles",
             {"folders": folders},
             down=True,
-            opts=pulumi.ResourceOptions(parent=self._parent),
+            opts=pulumi.ResourceOptions(parent=self._release.parent),
         )
 
     def _job(
@@ -143,15 +139,15 @@ class Builder:
         """Run one job; `before` holds the jobs that come first."""
         args = self._args
         return self._remote.step(
-            f"{self._name}-{job.name}-{self._release}",
+            f"{self._release.app}-{job.name}-{self._release.id}",
             "job",
             {
                 "receipt": self._job_receipt(job),
-                "container": f"{self._own}-{job.name}",
+                "container": f"{self._release.own}-{job.name}",
                 "image": image.stdout,
                 "command": list(job.command),
-                "environment": environment(job.environment, job.secrets, self._release),
-                "secrets": f"{self._folder}/{job.name}-secrets" if job.secrets else None,
+                "environment": environment(job.environment, job.secrets, self._release.id),
+                "secrets": f"{self._release.folder}/{job.name}-secrets" if job.secrets else None,
                 "networks": [network.docker_name for network in networks],
                 "user": args.user,
                 "memory_mib": args.memory_mib,
@@ -160,9 +156,9 @@ class Builder:
                 "timeout_seconds": job.timeout_seconds,
             },
             timeout_seconds=job.timeout_seconds + 120,
-            opts=pulumi.ResourceOptions(parent=self._parent, depends_on=[image, *before]),
+            opts=pulumi.ResourceOptions(parent=self._release.parent, depends_on=[image, *before]),
         )
 
     def _job_receipt(self, job: Job) -> str:
         # Removed with the image's own receipt, which saves a connection per job.
-        return f"job-{self._name}-{self._release}-{job.name}"
+        return f"job-{self._release.app}-{self._release.id}-{job.name}"

@@ -283,7 +283,7 @@ def test_a_worker_publishes_nothing_and_has_to_settle() -> None:
     assert not [env for env in container.inputs["envs"] if env.startswith("PORT=")]
     (settle,) = [r for r in deployment.of_type("Command") if "-settle-" in r.name]
     assert container.urn in settle.options.dependencies
-    assert document(settle)["container"] == container.inputs["name"]
+    assert document(settle)["instance"]["name"] == container.inputs["name"]
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def spec(server: Release, stable: int, **changes: Any) -> dict[str, Any]:
     return {
         "app": "web",
         "release": "bbbb2222",
-        "container": CONTAINER,
+        "instance": {"kind": "docker", "name": CONTAINER},
         "stable_port": stable,
         "release_port": server.port,
         "health": {**health, **changes.pop("health", {})},
@@ -155,7 +155,7 @@ def test_a_container_that_ended_fails_at_once_with_its_last_words_and_no_secret(
     with release(statuses=[503]) as server:
         ended = machine.run("route", "up", spec(server, 10007, health={"start_seconds": 30}))
     assert ended.code == 1
-    assert f"the container ended with exit code 70: {CONTAINER}" in ended.err
+    assert f"{CONTAINER} ended with exit code 70" in ended.err
     assert "no login with [TOKEN] or [TOKEN]" in ended.err
     assert "s3cr3t" not in ended.err
 
@@ -177,7 +177,7 @@ def test_a_slow_start_with_restarts_says_so(machine: Machine) -> None:
     with release(statuses=[503]) as server:
         health = {"start_seconds": 0.6, "try_seconds": 0.5}
         ended = machine.run("route", "up", spec(server, 10007, health=health))
-    assert "gave 503 (its container ended and was started again: 1)" in ended.err
+    assert "gave 503 (it ended and was started again: 1)" in ended.err
 
 
 def test_a_container_over_its_memory_limit_says_so(machine: Machine) -> None:
@@ -193,7 +193,7 @@ def test_a_container_that_is_gone_is_told_apart_from_a_sick_one(machine: Machine
     with release() as server:
         ended = machine.run("route", "up", spec(server, 10007))
     assert ended.code == 1
-    assert f"there is no container {CONTAINER}" in ended.err
+    assert f"there is no {CONTAINER} on this host" in ended.err
     assert "pulumi refresh" in ended.err
 
 

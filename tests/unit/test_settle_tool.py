@@ -9,7 +9,7 @@ import pytest
 from tests.unit.tool_runner import Machine
 
 NAME = "shop-staging-worker-bbbb2222"
-SPEC = {"container": NAME, "settle_seconds": 0.5, "start_seconds": 5}
+SPEC = {"instance": {"kind": "docker", "name": NAME}, "settle_seconds": 0.5, "start_seconds": 5}
 
 
 def inspected(restarts: int = 0, *, running: bool = True, test: list[str] | None = None) -> Any:
@@ -46,7 +46,7 @@ def test_a_worker_that_crashes_again_and_again_fails_with_its_last_lines(machine
     machine.set_docker({"answers": {"inspect": looks, "logs": [0, "no queue\n"]}})
     ended = machine.run("settle", "up", {**SPEC, "settle_seconds": 30, "start_seconds": 60})
     assert ended.code == 1
-    assert "the settle step: the container ended with exit code" in ended.err
+    assert "the settle step: shop-staging-worker-bbbb2222 ended with exit code" in ended.err
     assert "no queue" in ended.err
 
 

@@ -117,6 +117,6 @@ Site(
 pulumi.export("address", machine.address)
 pulumi.export("ssh", machine.ssh_command)
 pulumi.export("release", web.release)
-pulumi.export("container", web.container_name)
+pulumi.export("container", web.instance_name)
 pulumi.export("port", web.port)
-pulumi.export("worker", worker.container_name)
+pulumi.export("worker", worker.instance_name)

@@ -1,0 +1,23 @@
+"""The answer to the question how an instance is, the same for all kinds of instances."""
+
+import dataclasses
+
+
+@dataclasses.dataclass
+class Look:
+    """How an instance is."""
+
+    there: bool
+    """Whether it exists at all."""
+    running: bool = False
+    """Whether its process runs now."""
+    ended: bool = False
+    """Whether it ended, and nothing will start it again."""
+    restarts: int = 0
+    """How often it was started again by itself."""
+    exit_code: int | None = None
+    """How it ended last."""
+    out_of_memory: bool = False
+    """Whether it was stopped because it needed more than its limit."""
+    check: list[str] = dataclasses.field(default_factory=list)
+    """The command, to be run on the host, that checks its health from inside; empty: none."""

@@ -1,0 +1,81 @@
+"""What the tools ask about an instance: how it is, and what it said last, its secrets hidden.
+
+An instance is `{"kind": ..., "name": ..., "account": ...}` as `components.runtimes` writes it; each
+kind has a module that knows how to ask: `look`, `output` and `hint`.
+"""
+
+import urllib.parse
+from pathlib import Path
+from typing import NoReturn
+
+import _containers
+from _asked import Look
+from _homeport import fail
+
+RESTARTS = 3
+KINDS = {"docker": _containers}
+
+Instance = dict[str, str]
+
+
+def look(instance: Instance) -> Look:
+    """Return how an instance is."""
+    return KINDS[instance["kind"]].look(instance)
+
+
+def hint(instance: Instance) -> str:
+    """Return what a person may type on the host to see more."""
+    return KINDS[instance["kind"]].hint(instance)
+
+
+def last_lines(instance: Instance, secrets: Path | None = None) -> str:
+    """Return the last lines that an instance wrote, the values of its secret files hidden."""
+    text, own = KINDS[instance["kind"]].output(instance)
+    return hide(text, own or secrets)
+
+
+class Watch:
+    """Ends the step as soon as an instance cannot get healthy any more."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.restarts = 0
+        self.first = self._there().restarts
+
+    def look(self) -> Look:
+        """Return how it is, or fail when it has ended, or ends all the time."""
+        found = self._there()
+        self.restarts = restarts = found.restarts - self.first
+        if found.ended or restarts >= RESTARTS:
+            self._fail(found, restarts)
+        return found
+
+    def _fail(self, found: Look, restarts: int) -> NoReturn:
+        cure = f"mend the release and run `pulumi up` again; {hint(self.instance)}"
+        if found.out_of_memory:
+            cure = "raise memory_mib: it was stopped when it needed more than its limit"
+        again = f", {restarts} times by now" if restarts else ""
+        what = f"{self.instance['name']} ended with exit code {found.exit_code}{again}"
+        fail(what, last_lines(self.instance), cure)
+
+    def _there(self) -> Look:
+        found = look(self.instance)
+        if not found.there:
+            fail(
+                f"there is no {self.instance['name']} on this host",
+                "",
+                "run `pulumi refresh`, then `pulumi up`: it was removed behind the program's back",
+            )
+        return found
+
+
+def hide(text: str, secrets: Path | None) -> str:
+    """Return the text with every value that a file of the folder holds replaced by its name."""
+    if secrets is None or not secrets.is_dir():
+        return text
+    for path in sorted(secrets.iterdir()):
+        value = path.read_text(errors="replace").strip()
+        for shape in {value, urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value)}:
+            if shape:
+                text = text.replace(shape, f"[{path.name}]")
+    return text
