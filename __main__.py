@@ -223,3 +223,5 @@ pulumi.export("url", site.url)
 pulumi.export("address", machine.address)
 pulumi.export("ssh", machine.ssh_command)
 pulumi.export("release", web.release)
+# What `homeport releases` reads and `homeport rollback` sets.
+pulumi.export("release_settings", {"web": "app.image"})

@@ -2,9 +2,12 @@
 
 from typing import Annotated
 
+import rich
 import typer
+from rich.table import Table
 
 from homeport import demo as demos
+from homeport import releases as past
 from homeport import stacks
 
 app = typer.Typer()
@@ -48,6 +51,43 @@ def destroy(
 def demo(stack: Stack = "staging", system: System = None) -> None:
     """Start a local cloud, bring a stack up there, and try it: ends with `ready: https://…`."""
     raise typer.Exit(demos.run(system, stack))
+
+
+@app.command()
+def releases(stack: Stack = "staging", system: System = None, cloud: CloudName = None) -> None:
+    """List what every app of a stack has run, the newest first; asks no server."""
+    aim = stacks.target(system, stack, cloud)
+    table = Table("app", "update", "since", "release", "", title=f"{aim.name}/{aim.stack}")
+    for entry in past.past(past.settings(aim), aim.name, past.history(aim)):
+        now = "serves" if entry.current else ""
+        since = f"{entry.since:%Y-%m-%d %H:%M} UTC"
+        table.add_row(entry.app, str(entry.update), since, entry.value, now)
+    rich.print(table)
+
+
+@app.command(context_settings=PASS_ON)
+def rollback(
+    context: typer.Context,
+    app_name: Annotated[str, typer.Argument(metavar="APP", help="The app's name.")],
+    release: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RELEASE",
+            help="An update's number or part of a release, as `homeport releases` lists them; the "
+            "one before the present one without.",
+        ),
+    ] = None,
+    *,
+    stack: Stack = "staging",
+    system: System = None,
+    cloud: CloudName = None,
+) -> None:
+    """Set an app's earlier release in the stack's configuration, and run `up`."""
+    aim = stacks.target(system, stack, cloud)
+    entry = past.rollback(aim, app_name, release)
+    typer.echo(f"{app_name} goes back to {entry.value} of update {entry.update}")
+    typer.echo(f"Pulumi.{stack}.yaml says so now; commit it when it has worked")
+    _pulumi("up", context, stack, system, cloud)
 
 
 def _pulumi(

@@ -114,30 +114,28 @@ def run(aim: Target, operation: str, arguments: Sequence[str] = ()) -> int:
 
 def outputs(aim: Target) -> dict[str, Any]:
     """Return the stack's outputs; secret ones stay hidden."""
-    answer = engine.run(
-        ["stack", "output", "--json", "--stack", aim.stack],
-        cwd=aim.project,
-        extra=aim.environment,
-        quiet=True,
-    )
-    if answer.returncode != 0:
-        raise StackError(answer.stderr.strip())
-    result: dict[str, Any] = json.loads(answer.stdout)
+    result: dict[str, Any] = json.loads(answer(aim, ["stack", "output", "--json"]))
     return result
 
 
 def exported(aim: Target) -> dict[str, Any]:
     """Return the stack's state, its secrets encrypted."""
-    answer = engine.run(
-        ["stack", "export", "--stack", aim.stack],
-        cwd=aim.project,
-        extra=aim.environment,
-        quiet=True,
-    )
-    if answer.returncode != 0:
-        raise StackError(answer.stderr.strip())
-    state: dict[str, Any] = json.loads(answer.stdout)
+    state: dict[str, Any] = json.loads(answer(aim, ["stack", "export"]))
     return state
+
+
+def answer(aim: Target, arguments: Sequence[str]) -> str:
+    """Return what `pulumi ARGUMENTS --stack STACK` prints.
+
+    Raises:
+        StackError: it failed; with what it said.
+    """
+    done = engine.run(
+        [*arguments, "--stack", aim.stack], cwd=aim.project, extra=aim.environment, quiet=True
+    )
+    if done.returncode != 0:
+        raise StackError(done.stderr.strip() or done.stdout.strip())
+    return done.stdout
 
 
 def _passphrase(folder: Path) -> Path:

@@ -1,22 +1,25 @@
 """The starter from an empty project to destroy, in the order of its life."""
 
 import dataclasses
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import hcloud
 import pytest
+import yaml
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from homeport import paths, smoke, stacks
+from homeport import paths, releases, smoke, stacks
 from homeport.cloud.instance import Cloud
 from tests.e2e.starter.browsing import browser
 from tests.e2e.starter.deployed import Starter
 from tests.e2e.starter.load import Load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+FIRST_IMAGE = "ghcr.io/homeport/ledger:1.0.0"
 NEXT_IMAGE = "ghcr.io/homeport/ledger:1.1.0"
 
 
@@ -39,7 +42,7 @@ def test_the_first_up_ends_with_a_site_that_passes_every_smoke_check(starter: St
 
 def test_the_outputs_name_url_address_login_and_release_and_no_secret(starter: Starter) -> None:
     outputs = starter.outputs()
-    assert set(outputs) == {"url", "address", "ssh", "release"}
+    assert set(outputs) == {"url", "address", "ssh", "release", "release_settings"}
     assert outputs["url"] == "https://staging.ledger.example.com"
 
 
@@ -124,6 +127,24 @@ def test_the_old_release_is_gone_after_the_new_one_serves(starter: Starter) -> N
     names = starter.console("docker ps -a --format '{{.Names}}'").split()
     release = starter.outputs()["release"]
     assert [name for name in names if "-web-" in name] == [f"homeport-staging-web-{release}"]
+
+
+def test_a_rollback_under_load_loses_neither_a_request_nor_data(
+    starter: Starter, tmp_path: Path
+) -> None:
+    entry = {"description": "kept over a rollback", "amount": "7.00"}
+    written = starter.site.request("POST", "/api/entries", json=entry).json()
+    for file in ("Pulumi.yaml", "Pulumi.staging.yaml"):
+        shutil.copy(paths.ROOT / file, tmp_path)
+    chosen = releases.rollback(dataclasses.replace(starter.aim, project=tmp_path), "web", None)
+    stack_file = yaml.safe_load((tmp_path / "Pulumi.staging.yaml").read_text())
+    assert stack_file["config"]["homeport:app"]["image"] == chosen.value == FIRST_IMAGE
+    with Load(starter.site) as load:
+        starter.up(app__image=chosen.value)
+    assert load.lost == []
+    read = starter.site.request("GET", f"/api/entries/{written['id']}")
+    assert read.json()["description"] == entry["description"]
+    assert read.headers["x-release"] == starter.outputs()["release"]
 
 
 def test_a_release_that_never_gets_healthy_leaves_the_old_one_serving(starter: Starter) -> None:

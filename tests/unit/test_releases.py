@@ -1,0 +1,92 @@
+"""What an app ran before, from the engine's history, and what a rollback chooses."""
+
+import json
+from typing import Any
+
+import pytest
+
+from homeport import releases, stacks
+
+NAMED = {"web": "app.image", "site": "page"}
+
+
+def update(
+    version: int, image: str, *, result: str = "succeeded", kind: str = "update"
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "version": version,
+        "result": result,
+        "startTime": f"2026-01-02T03:0{version}:00.000Z",
+        "config": {
+            "shop:app": {"value": json.dumps({"image": image}), "secret": False},
+            "shop:page": {"value": "page-1", "secret": False},
+        },
+    }
+
+
+UPDATES = [
+    update(6, "app:3", result="failed"),
+    update(5, "app:1"),
+    update(4, "app:2", kind="refresh"),
+    update(3, "app:2"),
+    update(2, "app:1"),
+    update(1, "app:1"),
+]
+
+
+def found(app: str) -> list[releases.Past]:
+    return [entry for entry in releases.past(NAMED, "shop", UPDATES) if entry.app == app]
+
+
+def test_only_updates_that_succeeded_and_changed_the_setting_count_the_newest_first() -> None:
+    assert [(entry.value, entry.update, entry.current) for entry in found("web")] == [
+        ("app:1", 5, True),
+        ("app:2", 3, False),
+        ("app:1", 1, False),
+    ]
+    assert [(entry.value, entry.update) for entry in found("site")] == [("page-1", 1)]
+
+
+def test_the_time_is_that_of_the_first_update_with_the_value() -> None:
+    assert found("web")[1].since.isoformat() == "2026-01-02T03:03:00+00:00"
+
+
+def test_a_secret_or_missing_setting_is_none() -> None:
+    assert releases.value_of({"shop:a": {"value": "x", "secret": True}}, "shop", "a") is None
+    assert releases.value_of({}, "shop", "a") is None
+    assert releases.value_of({"shop:a": {"value": "{}"}}, "shop", "a.b") is None
+
+
+def test_a_setting_that_is_no_text_is_shown_as_json() -> None:
+    config = {"shop:a": {"objectValue": {"b": {"url": "u", "at": 1}}}}
+    assert releases.value_of(config, "shop", "a.b") == '{"at": 1, "url": "u"}'
+
+
+@pytest.mark.parametrize(
+    ("wanted", "number"), [(None, 3), ("3", 3), ("app:2", 3), ("1", 1), ("app:1", 1)]
+)
+def test_a_rollback_goes_to_the_release_before_or_to_the_one_that_is_named(
+    wanted: str | None, number: int
+) -> None:
+    assert releases.choose(found("web"), "web", wanted).update == number
+
+
+@pytest.mark.parametrize(
+    ("app", "wanted", "message"),
+    [
+        ("api", None, "no app api has been deployed in this stack; there are: web"),
+        ("web", "app:9", r"no earlier release of web fits 'app:9'; name one of: 3 \(app:2\)"),
+        ("web", "app", "more than one release of web fits 'app'; name one of: 3"),
+    ],
+)
+def test_what_cannot_be_gone_back_to_is_refused_with_what_can(
+    app: str, wanted: str | None, message: str
+) -> None:
+    with pytest.raises(stacks.StackError, match=message):
+        releases.choose(found("web"), app, wanted)
+
+
+def test_without_an_earlier_release_there_is_no_way_back() -> None:
+    with pytest.raises(stacks.StackError, match="site has no release before the present one"):
+        releases.choose(found("site"), "site", None)
