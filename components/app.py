@@ -111,4 +111,4 @@ def app_release(name: str, args: AppArgs, runtime: Runtime) -> str:
         health_command=args.health.command,
     )
     made_of = configuration(args, runtime.rendered(draft))
-    return release_id({**made_of, "health": dataclasses.asdict(args.health)})
+    return release_id({**made_of, "health": args.health.spec()})

@@ -50,13 +50,7 @@ class Route(pulumi.ComponentResource):
             "instance": args.instance.spec(),
             "stable_port": args.stable_port,
             "release_port": args.release_port,
-            "health": {
-                "path": args.health.path,
-                "status": args.health.status,
-                "successes": args.health.successes,
-                "try_seconds": args.health.try_seconds,
-                "start_seconds": args.health.start_seconds,
-            },
+            "health": args.health.spec(),
             "drain_seconds": args.drain_seconds,
         }
         # Two steps, because a step that dies after it switched is not in the engine's state: only

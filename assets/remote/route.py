@@ -17,6 +17,7 @@ import sys
 import time
 from typing import Any, NoReturn
 
+import _health
 import _routes
 from _homeport import (
     Spec,
@@ -73,16 +74,16 @@ def gate(spec: Spec) -> None:
     """Return once the release was healthy several times in a row."""
     health, watch = spec["health"], Watch(spec["instance"])
     start = time.monotonic()
-    looked, row, answer = start, 0, "nothing yet"
+    looked, row, problem = start, 0, "nothing yet"
     while row < health["successes"]:
         now = time.monotonic()
         if now - start > health["start_seconds"]:
-            give_up(spec, watch, answer)
+            give_up(spec, watch, problem)
         if now - looked > LOOK_SECONDS:
             watch.look()
             looked = now
-        answer = ask(spec["release_port"], health)
-        row = row + 1 if answer == str(health["status"]) else 0
+        problem = _health.problem(spec["release_port"], health)
+        row = 0 if problem else row + 1
         if row < health["successes"]:
             time.sleep(POLL_SECONDS)
     if not listens(spec["release_port"]):
@@ -91,13 +92,15 @@ def gate(spec: Spec) -> None:
         fail(what, "", cure + "/etc/docker/daemon.json and restart Docker")
 
 
-def give_up(spec: Spec, watch: Watch, answer: str) -> NoReturn:
+def give_up(spec: Spec, watch: Watch, problem: str) -> NoReturn:
     """Say that time is over, and all that is known about why."""
     watch.look()
     limit = spec["health"]["start_seconds"]
     url = f"GET {spec['health']['path']} on its port {spec['release_port']}"
     again = f" (it ended and was started again: {watch.restarts})" * bool(watch.restarts)
-    what = f"release {spec['release']} was not healthy within {limit} s: {url} gave {answer}{again}"
+    what = (
+        f"release {spec['release']} was not healthy within {limit} s: {url} gave {problem}{again}"
+    )
     cure = f"mend the release or raise health.start_seconds; {hint(watch.instance)}"
     fail(what, last_lines(watch.instance), cure)
 
@@ -136,41 +139,16 @@ def try_out(spec: Spec, proxied_before: str | None) -> str:
     health = spec["health"]
     deadline = time.monotonic() + max(1.0, health["try_seconds"])
     while True:
-        answer = ask(spec["stable_port"], health, spec["release"])
-        if answer == str(health["status"]):
+        problem = _health.problem(spec["stable_port"], health, spec["release"])
+        if not problem:
             break
         if time.monotonic() > deadline:
-            return f"GET {health['path']} on the stable port {spec['stable_port']} gave {answer}"
+            return f"GET {health['path']} on the stable port {spec['stable_port']} gave {problem}"
         time.sleep(POLL_SECONDS)
     # A proxy that failed before the switch as well is not the release's fault.
     if proxied_before == "":
         return through_proxy(spec) or ""
     return ""
-
-
-def ask(port: int, health: dict[str, Any], release: str = "") -> str:
-    """Return the status of one health check as text, or what went wrong instead.
-
-    With `release`, an answer that says it comes from another one (X-Release) does not count.
-    """
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=health["try_seconds"])
-    try:
-        connection.request("GET", health["path"], headers=request_headers("localhost"))
-        response = connection.getresponse()
-        response.read()
-    except (OSError, http.client.HTTPException) as error:
-        return f"{type(error).__name__}: {error}"
-    finally:
-        connection.close()
-    says = response.headers.get("X-Release")
-    if release and says and says != release:
-        return f"an answer of release {says}"
-    return str(response.status)
-
-
-def request_headers(host: str) -> dict[str, str]:
-    """Return the headers of our own requests."""
-    return {"Host": host, "User-Agent": "homeport", "Connection": "close"}
 
 
 def through_proxy(spec: Spec) -> str | None:
@@ -199,7 +177,7 @@ def https_status(context: ssl.SSLContext, hostname: str, path: str, timeout: flo
     plain = socket.create_connection(("127.0.0.1", 443), timeout=timeout)
     connection.sock = context.wrap_socket(plain, server_hostname=hostname)
     try:
-        connection.request("GET", path, headers=request_headers(hostname))
+        connection.request("GET", path, headers={"Host": hostname, **_health.OWN_HEADERS})
         return connection.getresponse().status
     finally:
         connection.close()
@@ -247,7 +225,7 @@ def healthy_sibling(spec: Spec, stable: int) -> int | None:
         same = other["app"] == spec["app"] and other["stable_port"] == stable
         if same and other["release"] != spec["release"]:
             port: int = other["release_port"]
-            if ask(port, other["health"], other["release"]) == str(other["health"]["status"]):
+            if not _health.problem(port, other["health"], other["release"]):
                 return port
     return None
 

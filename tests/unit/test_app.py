@@ -360,6 +360,8 @@ def test_a_job_that_cannot_run_is_refused(changes: dict[str, Any], message: str)
         ({"path": "up"}, "health.path: must start with /"),
         ({"path": "/a b"}, "health.path: must start with / and hold no blanks"),
         ({"status": 503}, "health.status: must be a status from 200 to 499"),
+        ({"headers": {"A b": "x"}}, "health.headers: must be a header's name"),
+        ({"headers": {"Host": "x\n"}}, "health.headers: must be a header's name"),
         ({"successes": 0}, "health.successes: must be from 1 to 100"),
         ({"try_seconds": 0}, "health.try_seconds: must be from 0.1 to 60"),
         ({"start_seconds": 1}, "health.start_seconds: must be from try_seconds to 3600"),

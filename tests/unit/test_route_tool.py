@@ -27,8 +27,10 @@ class Answers(http.server.BaseHTTPRequestHandler):
         status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
         self.send_response(status)
         self.send_header("X-Release", self.server.release)
-        self.send_header("Content-Length", "0")
+        body = f"host {self.headers['Host']}, agent {self.headers['User-Agent']}".encode()
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -116,6 +118,22 @@ def test_health_has_to_hold_several_times_in_a_row(machine: Machine) -> None:
     assert ended.code == 0
     # Two good answers before the bad one do not count; then three, and one through the stable port.
     assert server.asked == 8
+
+
+def test_the_gate_sends_its_headers_and_looks_into_the_body(machine: Machine) -> None:
+    health = {"contains": "host shop.example.com", "headers": {"Host": "shop.example.com"}}
+    with release() as server:
+        listening(machine, server.port)
+        ended = machine.run("route", "up", spec(server, server.port, health=health))
+    assert (ended.code, ended.err) == (0, "")
+
+
+def test_a_body_without_what_it_should_hold_is_not_healthy(machine: Machine) -> None:
+    health = {"contains": "ready", "start_seconds": 0.6, "try_seconds": 0.5}
+    with release() as server:
+        ended = machine.run("route", "up", spec(server, 10007, health=health))
+    assert "gave 200 without 'ready' in its body" in ended.err
+    assert not machine.routes()
 
 
 def test_a_release_that_never_gets_healthy_leaves_the_map_alone(machine: Machine) -> None:
