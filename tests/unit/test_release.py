@@ -14,6 +14,7 @@ from components.job import Job
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.registry import docker_config, serves
 from components.release import check_image, is_pinned, release_id
+from components.runtimes.docker import Docker
 from components.secrets import Secret
 from components.worker import WorkerArgs, worker_release
 from tests.recorder import record
@@ -34,7 +35,7 @@ def in_program(make: Callable[[], str]) -> str:
 
 
 def release_of(**changes: Any) -> str:
-    return in_program(lambda: app_release("web", app_args(**changes)))
+    return in_program(lambda: app_release("web", app_args(**changes), Docker()))
 
 
 def app_args(**changes: Any) -> AppArgs:
@@ -81,6 +82,7 @@ def test_the_id_is_eight_hexadecimal_digits_and_the_same_every_time() -> None:
         {"container_port": 8001},
         {"revision": 2},
         {"health": HealthCheck(path="/other")},
+        {"health": HealthCheck(path="/up", contains="ready")},
         {"health": HealthCheck(path="/up", command=["check"])},
         {"jobs": []},
         {"jobs": [Job(name="migrate", command=["n"], secrets={"P": secret("1")})]},
@@ -103,7 +105,7 @@ def test_what_concerns_only_the_route_makes_no_release(changes: dict[str, Any]) 
 def test_every_setting_of_an_app_was_thought_of() -> None:
     # A new setting has to be put into one of the two tests above, and then here.
     known = (
-        "host image memory_mib cpus environment secrets networks user command tmpfs_mib jobs "
+        "host image runtime memory_mib cpus environment secrets networks user command tmpfs_mib jobs "
         "registry stop_seconds after revision health container_port port drain_seconds"
     )
     assert {field.name for field in dataclasses.fields(AppArgs)} == set(known.split())
@@ -115,13 +117,15 @@ def test_the_secret_itself_is_no_part_of_the_id() -> None:
 
 
 def test_apps_with_the_same_settings_have_releases_of_their_own() -> None:
-    assert in_program(lambda: app_release("api", app_args())) != release_of()
+    assert in_program(lambda: app_release("api", app_args(), Docker())) != release_of()
 
 
 def test_a_workers_release_follows_its_settings_too() -> None:
     def release_with(**changes: Any) -> str:
         plain: dict[str, Any] = {"image": "example.com/web:1", "memory_mib": 128, **changes}
-        return in_program(lambda: worker_release("worker", WorkerArgs(host=fake_host(), **plain)))
+        return in_program(
+            lambda: worker_release("worker", WorkerArgs(host=fake_host(), **plain), Docker())
+        )
 
     assert release_with() == release_with(settle_seconds=9, start_seconds=90)
     assert release_with() != release_with(health_command=["check"])
