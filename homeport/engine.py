@@ -1,9 +1,12 @@
 """Finds the Pulumi engine and runs it: the one place that starts `pulumi`."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from homeport import paths
@@ -49,12 +52,34 @@ def run(
     extra: Mapping[str, str],
     quiet: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `pulumi ARGUMENTS` in `cwd`; output goes to the terminal unless `quiet`."""
-    return subprocess.run(
-        [str(binary()), *arguments],
-        cwd=cwd,
-        env=environment(extra),
-        text=True,
-        check=False,
-        capture_output=quiet,
-    )
+    """Run `pulumi ARGUMENTS` in `cwd`; output goes to the terminal unless `quiet`.
+
+    What it says on standard error is returned in both cases.
+    """
+    command = [str(binary()), *arguments]
+    env = environment(extra)
+    if quiet:
+        return subprocess.run(
+            command, cwd=cwd, env=env, text=True, check=False, capture_output=True
+        )
+    said = []
+    with (
+        subprocess.Popen(command, cwd=cwd, env=env, text=True, stderr=subprocess.PIPE) as running,
+        _interrupts_left_to_the_engine(),
+    ):
+        assert running.stderr  # noqa: S101 - it is a pipe
+        for line in running.stderr:
+            sys.stderr.write(line)
+            said.append(line)
+        running.wait()
+    return subprocess.CompletedProcess(command, running.returncode, "", "".join(said))
+
+
+@contextlib.contextmanager
+def _interrupts_left_to_the_engine() -> Iterator[None]:
+    """Let Ctrl-C reach the engine alone, which then ends what it does in an orderly way."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -9,13 +9,14 @@ import dataclasses
 import json
 import re
 import secrets
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from homeport import engine, paths
+from homeport import engine, leases, paths
 from homeport.cloud import instance, process, served
 
 _DIGEST = re.compile(r"(?P<reference>[\w./:-]+:[\w.-]+)@sha256:[0-9a-f]{64}")
@@ -104,12 +105,20 @@ def folder_of(system: str | None) -> Path:
 
 
 def run(aim: Target, operation: str, arguments: Sequence[str] = ()) -> int:
-    """Run `pulumi OPERATION` on the target and return its exit code."""
+    """Run `pulumi OPERATION` on the target and return its exit code.
+
+    A lock that a killed deploy of this machine left is removed first; others are respected.
+    """
     options = ["--stack", aim.stack, *config_file(aim), *arguments]
     if operation == "destroy":
         # The program writes the keys that the Docker provider logs in with (docs/adr/0006).
         options.append("--run-program")
-    return engine.run([operation, *options], cwd=aim.project, extra=aim.environment).returncode
+    done = engine.run([operation, *options], cwd=aim.project, extra=aim.environment)
+    if done.returncode != 0 and leases.left_behind(leases.held(done.stderr)):
+        sys.stderr.write("that deploy was killed on this machine: removing its lock\n")
+        answer(aim, ["cancel", "--yes"])
+        done = engine.run([operation, *options], cwd=aim.project, extra=aim.environment)
+    return done.returncode
 
 
 def outputs(aim: Target) -> dict[str, Any]:
