@@ -7,7 +7,7 @@ import ssl
 HEADERS = {"User-Agent": "homeport", "Connection": "close"}
 
 
-def get(hostname: str, path: str, timeout: float) -> "tuple[int, bytes]":
+def get(hostname: str, path: str, timeout: float, port: int = 443) -> "tuple[int, bytes]":
     """Return status and body of an answer over HTTPS.
 
     Raises:
@@ -17,7 +17,7 @@ def get(hostname: str, path: str, timeout: float) -> "tuple[int, bytes]":
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     connection = http.client.HTTPSConnection(hostname, timeout=timeout, context=context)
-    plain = socket.create_connection(("127.0.0.1", 443), timeout=timeout)
+    plain = socket.create_connection(("127.0.0.1", port), timeout=timeout)
     try:
         connection.sock = context.wrap_socket(plain, server_hostname=hostname)
         connection.request("GET", path, headers={"Host": hostname, **HEADERS})
