@@ -25,8 +25,11 @@ from _static import (
     write,
 )
 
-HASH = re.compile(r"[.-](?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,64}(?=\.)")
-"""Eight or more hexadecimal digits, of both kinds, so that a date is none."""
+HASH = re.compile(
+    r"[.-](?:(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,64}(?=\.)"
+    r"|[0-9a-f]{8,64}(?=(?:\.chunk)?\.(?:js|mjs|css)(?:\.map)?$))"
+)
+"""Eight or more hexadecimal digits; but for scripts and styles of both kinds: a date is none."""
 SERVED_HIDDEN = ".well-known"
 
 Files = dict[str, "Path | str"]
