@@ -101,21 +101,20 @@ def adopt(spec: Spec, release: str, before: "str | None", keep: int) -> None:
     ages = {**{path: age + 1 for path, age in kept(spec, before).items()}, **dict.fromkeys(old, 1)}
     taken = kept(spec, release)
     for path, age in ages.items():
-        if path not in own and age <= keep:
-            link(
-                spec, place(spec, before) / "hashed" / path, place(spec, release) / "hashed" / path
-            )
+        old_file, new_file = (place(spec, r) / "hashed" / path for r in (before, release))
+        if path not in own and age <= keep and link(spec, old_file, new_file):
             taken[path] = age
     write(place(spec, release) / "kept.json", taken)
 
 
-def link(spec: Spec, old: Path, new: Path) -> None:
-    """Give a file and its variants a second name; a release's own files come first."""
+def link(spec: Spec, old: Path, new: Path) -> bool:
+    """Give a file and its variants a second name, unless the release has something else there."""
     with contextlib.suppress(FileExistsError, NotADirectoryError):
         make_folders(spec, new.parent)
         for ending in ("", *VARIANTS):
             with contextlib.suppress(FileExistsError, FileNotFoundError):
                 os.link(f"{old}{ending}", f"{new}{ending}")
+    return new.is_file()
 
 
 def make_folders(spec: Spec, path: Path) -> None:

@@ -81,11 +81,8 @@ def walk(folder: Path) -> "Iterator[Path]":
         elif path.is_file():
             yield path
         else:
-            fail(
-                f"{path.name} in the artefact is no file",
-                "",
-                "put files into it, no links to folders",
-            )
+            what = f"{path.name} in the artefact is no file"
+            fail(what, "", "put files into it, no links to folders")
 
 
 def gate(spec: Spec, files: Files) -> None:
@@ -139,7 +136,9 @@ def variant_of(path: str, files: Files) -> bool:
 
 
 def is_hashed(spec: Spec, path: str) -> bool:
-    """Return whether a file's name changes with its content."""
+    """Return whether a file's name changes with its content; that of a page never does."""
+    if path.endswith((".html", ".htm")):
+        return False
     inside = any(f"/{path}".startswith(f"{folder}/") for folder in spec["hashed_folders"])
     return inside or HASH.search(path.rpartition("/")[2]) is not None
 

@@ -310,6 +310,7 @@ def test_a_hashed_name_with_another_content_is_refused(
         ("a-48213377.js.map", True),
         ("a.deadbeef.txt", False),
         ("defaced1/index.txt", False),
+        ("a.0123456789ab.html", False),
         ("a.1b2c3d4.js", False),
         ("a-1B2C3D4E.js", False),
     ],
@@ -317,6 +318,13 @@ def test_a_hashed_name_with_another_content_is_refused(
 def test_a_hash_shows_in_a_name(machine: Machine, name: str, hashed: bool) -> None:
     deploy(machine, "a", {name: "x"})
     assert (f"hashed/{name}" in served(machine)) is hashed
+
+
+def test_a_kept_file_gives_way_to_what_the_release_has_in_its_place(machine: Machine) -> None:
+    deploy(machine, "b", {"y.1b2c3d4e.js/old.1b2c3d4e.js": "1", "z.1b2c3d4e.js": "1"})
+    deploy(machine, "c", {"y.1b2c3d4e.js": "2", "z.1b2c3d4e.js/new.1b2c3d4e.js": "2"})
+    plain = {name for name in served(machine) if name.endswith(".js")}
+    assert plain == {"hashed/y.1b2c3d4e.js", "hashed/z.1b2c3d4e.js/new.1b2c3d4e.js"}
 
 
 class Proxy:
