@@ -14,8 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from homeport.cloud.instance import Cloud
 from tests.e2e.load import Load
-from tests.e2e.local_stack import LocalCloud, LocalStack, changes, open_stack, start_cloud
+from tests.e2e.local_stack import LocalStack, changes, local_cloud, open_stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 PROGRAM = Path(__file__).parent / "statics"
@@ -48,11 +49,6 @@ def zip_docs(path: Path) -> None:
         archive.writestr("public/404.html", "<h1>no such page</h1>")
         archive.writestr("public/bundle/DfX9_k2-.js", "// hashed, though it does not show\n" * 20)
         archive.writestr("source.txt", "not for the public")
-
-
-@pytest.fixture(scope="module")
-def cloud() -> LocalCloud:
-    return start_cloud("e2e-statics")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,14 +86,15 @@ def number_of(answer: httpx.Response) -> str:
 
 
 @pytest.fixture(scope="module")
-def served(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    stack = open_stack("statics", PROGRAM, tmp_path_factory.mktemp("statics"), cloud)
+def served(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    internet = local_cloud(cloud)
+    stack = open_stack("statics", PROGRAM, tmp_path_factory.mktemp("statics"), internet)
     scripts = {number: build(stack.folder / f"page{number}", number) for number in (1, 2, 3)}
     zip_docs(stack.folder / "docs.zip")
     stack.configure(system="debian-13", acme="letsencrypt-staging", page="page1")
     try:
         stack.up()
-        context = ssl.create_default_context(cafile=cloud.environment["HOMEPORT_CA"])
+        context = ssl.create_default_context(cafile=internet.environment["HOMEPORT_CA"])
         with httpx.Client(
             base_url=f"https://{stack.output('address')}", verify=context, timeout=15
         ) as client:
@@ -251,7 +248,8 @@ def test_a_broken_artefact_leaves_the_old_release_serving(
 def test_a_proxy_that_does_not_show_the_release_gets_the_old_one_back_and_up_converges(
     served: Served,
 ) -> None:
-    release = served.stack.output("release")
+    link = f"{served.stack.output('folder')}/live"
+    release = served.stack.ssh(f"basename $(readlink {link})").strip()
     served.stack.ssh(
         f"cp -p {CONFIGURATION} /root/kept && sed -i s,page/live,page/releases/{release}, "
         f"{CONFIGURATION} && systemctl reload caddy"
@@ -260,8 +258,7 @@ def test_a_proxy_that_does_not_show_the_release_gets_the_old_one_back_and_up_con
     printed = served.stack.up_fails()
     assert "gave something else than index.html of release" in printed
     assert "the release before serves again" in printed
-    link = served.stack.ssh(f"readlink {served.stack.output('folder')}/live")
-    assert link.strip() == f"releases/{release}"
+    assert served.stack.ssh(f"readlink {link}").strip() == f"releases/{release}"
     served.stack.ssh(f"mv /root/kept {CONFIGURATION} && systemctl reload caddy")
     assert served.number == "1"
     served.stack.up()
