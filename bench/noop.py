@@ -1,8 +1,8 @@
 """A stack that did not change: how long `pulumi up` takes, and how often it connects.
 
 The starter, an empty program and one that only imports the SDKs take turns, so that the ratio holds
-when the machine's speed drifts; then Ansible and docker compose do the same services on a server of their own, each having
-converged once before. `make bench NAME=noop`.
+when the machine's speed drifts; then Ansible and docker compose do the same services on a server of
+their own, each having converged once before. `make bench NAME=noop`.
 """
 
 import os
