@@ -10,6 +10,7 @@ import dataclasses
 import posixpath
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -20,6 +21,8 @@ from .claims import Claims
 
 FOLDER = "/opt/homeport"
 """Holds, per stack, everything that this project puts on a host beyond units and service config."""
+
+_UPLOAD_SECONDS = 1800
 
 Argv = Sequence[str]
 
@@ -138,6 +141,34 @@ class Remote:
             logging=command.remote.Logging.NONE,
             add_previous_output_in_env=False,
             opts=_merge(self.bound(), base, opts),
+        )
+
+    def upload(
+        self, name: str, path: Path, to: str, *, opts: pulumi.ResourceOptions | None = None
+    ) -> command.remote.CopyToRemote:
+        """Copy a file of this machine into the home of the account that logs in.
+
+        Whoever has that account could change it there: a tool that uses it checks its hash. It is
+        removed by that tool; deleting the resource opens no connection.
+
+        Args:
+            name: logical name; has to change whenever the content does.
+            path: the file, relative to the program, so that it is the same on every machine.
+            to: its name in the account's home.
+            opts: parent and dependencies.
+        """
+        return command.remote.CopyToRemote(
+            name,
+            connection=self._connection,
+            source=pulumi.FileAsset(str(path)),
+            remote_path=to,
+            opts=_merge(
+                self.bound(),
+                pulumi.ResourceOptions(
+                    depends_on=self._ready, custom_timeouts=timeouts(_UPLOAD_SECONDS)
+                ),
+                opts,
+            ),
         )
 
     def files(

@@ -57,6 +57,8 @@ class ReverseProxy(pulumi.ComponentResource):
 
     host: Host
     """The machine that it runs on."""
+    account: str
+    """Whom it runs as: what it serves itself, this account has to be able to read."""
     issuer: caddy.Issuer
     """Who gives the certificates of this stack's sites."""
     trusted: bool
@@ -72,6 +74,7 @@ class ReverseProxy(pulumi.ComponentResource):
         super().__init__("homeport:reverse_proxy:ReverseProxy", name, {}, opts)
         remote = args.host.remote
         self.host = args.host
+        self.account = "caddy"
         directory = AUTHORITIES.get(args.acme_directory, args.acme_directory)
         self.issuer = caddy.Issuer(directory=directory, email=args.acme_email)
         self.trusted = directory not in UNTRUSTED

@@ -115,6 +115,7 @@ class Site(pulumi.ComponentResource):
             meta={
                 "ports": sorted({route.app.port for route in args.routes if route.app}),
                 "hostnames": list(args.hostnames),
+                **_statics(args.routes),
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=before),
         )
@@ -191,8 +192,16 @@ def expected_status(args: SiteArgs) -> int:
 
 
 def _resources(route: PathRoute) -> list[pulumi.Resource]:
-    app: object = route.app
-    return [app] if isinstance(app, pulumi.Resource) else []
+    targets: tuple[object, object] = (route.app, route.static)
+    return [target for target in targets if isinstance(target, pulumi.Resource)]
+
+
+def _statics(routes: Sequence[PathRoute]) -> dict[str, list[dict[str, str]]]:
+    """Return where static apps are served, unless there are none."""
+    found = [
+        {"folder": route.static.folder, "path": route.path} for route in routes if route.static
+    ]
+    return {"statics": found} if found else {}
 
 
 def _no_twins(where: str, values: Sequence[str]) -> None:

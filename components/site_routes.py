@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from .proxies import caddy, checks
+from .proxies.static import StaticText
 
 
 class Listens(Protocol):
@@ -14,14 +15,27 @@ class Listens(Protocol):
     """The stable port."""
 
 
+class Static(Protocol):
+    """What the proxy itself serves: a static app."""
+
+    folder: str
+    """Where its releases lie."""
+    live: str
+    """What leads to the release that is served."""
+    single_page: bool
+    """Whether paths without a file get /index.html."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class PathRoute:
-    """What serves one path and all below it; name exactly one of `app`, `folder`, `upstream`."""
+    """What serves one path and all below it; name exactly one of its targets."""
 
     path: str = "/"
     """`/`, or whole path segments such as `/api`; the longest that matches is taken."""
     app: Listens | None = None
     """An app of this host."""
+    static: Static | None = None
+    """A static app of this host; its own paths begin below this one."""
     folder: str | None = None
     """A folder of files on the host."""
     upstream: str | None = None
@@ -47,13 +61,17 @@ class PathRoute:
         """
         checks.path("route: path", self.path)
         where = f"route {self.path}"
-        if sum(target is not None for target in (self.app, self.folder, self.upstream)) != 1:
-            msg = f"{where}: name exactly one of app, folder and upstream"
+        targets = (self.app, self.static, self.folder, self.upstream)
+        if sum(target is not None for target in targets) != 1:
+            msg = f"{where}: name exactly one of app, static, folder and upstream"
+            raise ValueError(msg)
+        if self.static is not None and self.path != "/" and not self.strip_prefix:
+            msg = f"{where}: a static app's paths begin at its own root; set strip_prefix"
             raise ValueError(msg)
         if self.folder is not None:
             checks.folder(f"{where}: folder", self.folder)
         elif self.single_page:
-            msg = f"{where}: single_page is for a folder"
+            msg = f"{where}: single_page is for a folder; a static app has its own"
             raise ValueError(msg)
         if self.upstream is not None:
             checks.upstream(f"{where}: upstream", self.upstream)
@@ -71,6 +89,7 @@ class PathRoute:
         return caddy.RouteText(
             path=self.path,
             port=self.app.port if self.app else None,
+            static=_static(self.static) if self.static else None,
             folder=self.folder,
             upstream=self.upstream,
             strip_prefix=self.strip_prefix,
@@ -84,3 +103,8 @@ class PathRoute:
     def covers(self, path: str) -> bool:
         """Return whether a path is this route's own or below it."""
         return self.path in ("/", path) or path.startswith(f"{self.path}/")
+
+
+def _static(app: Static) -> StaticText:
+    live = checks.folder("static app: live", app.live)
+    return StaticText(live=live, single_page=app.single_page)

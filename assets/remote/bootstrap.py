@@ -54,7 +54,7 @@ def wait_for_boot(spec: Spec) -> None:
     reported = folder(spec) / "cloud-init-failed"
     if "status: error" not in status.stdout or reported.exists():
         return
-    make_directory(folder(spec), mode=0o750)
+    make_directory(folder(spec), mode=0o711)
     write_atomic(reported, b"reported by the bootstrap\n", mode=0o600)
     fail("cloud-init failed on the first boot", status.stdout + cloud_init_log(), AGAIN)
 
@@ -76,7 +76,8 @@ def cloud_init_log() -> str:
 def plant(spec: Spec) -> None:
     """Write the tools, each whole or not at all."""
     make_directory(at(FOLDER), mode=0o755)
-    make_directory(folder(spec), mode=0o750)
+    # Accounts that run an app pass through to its files; nobody but root sees what else there is.
+    make_directory(folder(spec), mode=0o711)
     make_directory(folder(spec) / "bin")
     for name, text in sorted(spec["tools"].items()):
         mode = 0o644 if name.endswith(".py") else 0o755

@@ -11,13 +11,12 @@ Both print one line of JSON that says how long each phase took.
 
 import http.client
 import json
-import socket
-import ssl
 import sys
 import time
 from typing import Any, NoReturn
 
 import _health
+import _proxied
 import _routes
 from _homeport import (
     Spec,
@@ -159,28 +158,14 @@ def through_proxy(spec: Spec) -> str | None:
     hostnames = [name for site in sites(spec) for name in site.get("hostnames", [])]
     if not hostnames:
         return None
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    timeout = spec["health"]["try_seconds"]
+    path, timeout = spec["health"]["path"], spec["health"]["try_seconds"]
     try:
-        status = https_status(context, hostnames[0], spec["health"]["path"], timeout)
+        status, _ = _proxied.get(hostnames[0], path, timeout)
     except (OSError, http.client.HTTPException) as error:
         return f"https://{hostnames[0]} on this host: {type(error).__name__}: {error}"
     if status in GATEWAY_ERRORS:
-        return f"https://{hostnames[0]}{spec['health']['path']} on this host gave {status}"
+        return f"https://{hostnames[0]}{path} on this host gave {status}"
     return ""
-
-
-def https_status(context: ssl.SSLContext, hostname: str, path: str, timeout: float) -> int:
-    """Ask the proxy on this machine for a hostname, whatever DNS says about it."""
-    connection = http.client.HTTPSConnection(hostname, timeout=timeout, context=context)
-    plain = socket.create_connection(("127.0.0.1", 443), timeout=timeout)
-    connection.sock = context.wrap_socket(plain, server_hostname=hostname)
-    try:
-        connection.request("GET", path, headers={"Host": hostname, **_health.OWN_HEADERS})
-        return connection.getresponse().status
-    finally:
-        connection.close()
 
 
 def sites(spec: Spec) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ Whatever a person wrote has passed `checks`, where each value that stands in the
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from . import checks
+from . import caddy_static, checks
+from .static import StaticText
 
 FOLDER = "/etc/caddy/homeport.d"
 """Holds one file per site."""
@@ -32,12 +33,14 @@ class Issuer:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class RouteText:
-    """What happens to requests below one path; exactly one of the three targets is set."""
+    """What happens to requests below one path; exactly one of the four targets is set."""
 
     path: str
     """`/`, or a prefix of whole path segments such as `/api`."""
     port: int | None = None
     """An app's stable port on the loopback."""
+    static: StaticText | None = None
+    """A static app."""
     folder: str | None = None
     """A folder of files on the host."""
     upstream: str | None = None
@@ -211,6 +214,8 @@ def _access(route: RouteText, credentials_file: str | None, number: int) -> list
 
 
 def _target(route: RouteText) -> list[str]:
+    if route.static:
+        return caddy_static.served(route.static, route.path)
     strip = [f"uri strip_prefix {route.path}"] if route.strip_prefix else []
     if route.folder:
         fallback = ["try_files {path} /index.html"] if route.single_page else []

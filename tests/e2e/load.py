@@ -5,11 +5,17 @@ import collections
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 import httpx
 
 TIMEOUT_SECONDS = 15.0
+
+
+def by_header(answer: httpx.Response) -> str:
+    """Return the release that an app says it is."""
+    return str(answer.headers.get("X-Release", "none"))
 
 
 class Load:
@@ -19,12 +25,20 @@ class Load:
     """
 
     def __init__(
-        self, address: str, hostname: str, ca: str, *, path: str = "/api/headers", rate: float = 40
+        self,
+        address: str,
+        hostname: str,
+        ca: str,
+        *,
+        path: str = "/api/headers",
+        rate: float = 40,
+        release_of: Callable[[httpx.Response], str] = by_header,
     ) -> None:
         self._url = f"https://{address}{path}"
         self._hostname = hostname
         self._context = ssl.create_default_context(cafile=ca)
         self._rate = rate
+        self._release_of = release_of
         self._stop = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         self.answers: collections.Counter[str] = collections.Counter()
@@ -63,7 +77,7 @@ class Load:
             self.answers[f"{type(error).__name__}: {error}"] += 1
             return
         self.answers[str(answer.status_code)] += 1
-        self.releases[answer.headers.get("X-Release", "none")] += 1
+        self.releases[self._release_of(answer)] += 1
         self.worst_seconds = max(self.worst_seconds, time.monotonic() - start)
 
     def __enter__(self) -> "Load":

@@ -7,6 +7,7 @@ import pytest
 
 from components.proxies import caddy, checks
 from components.proxies.caddy import Issuer, RouteText, SiteText
+from components.proxies.static import StaticText
 
 GOLDEN = Path(__file__).parent / "golden" / "caddy"
 ISSUER = Issuer(directory="https://acme.example.com/directory", email="ops@example.com")
@@ -35,6 +36,15 @@ SITES = {
         hsts_seconds=31_536_000,
         max_body_mib=64,
         credentials_file="/etc/caddy/homeport.d/shop-production-web.auth",
+    ),
+    "static": SiteText(
+        name="shop-staging-web",
+        issuer=ISSUER,
+        hostnames=["shop.example.com"],
+        routes=[
+            RouteText(path="/", static=StaticText(live="/srv/shop/live", single_page=True)),
+            RouteText(path="/docs", static=StaticText(live="/srv/docs/live"), strip_prefix=True),
+        ],
     ),
     "closed": SiteText(
         name="shop-staging-web",

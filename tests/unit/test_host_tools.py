@@ -100,7 +100,7 @@ def test_the_bootstrap_plants_every_tool_and_prints_the_facts(machine: Machine) 
     assert set(planted) == set(tools.tools())
     assert planted["files"].stat().st_mode & 0o777 == 0o755
     assert planted["files"].read_text() == tools.tools()["files"]
-    assert machine.stack.stat().st_mode & 0o777 == 0o750
+    assert machine.stack.stat().st_mode & 0o777 == 0o711
 
 
 @pytest.mark.usefixtures("commands")

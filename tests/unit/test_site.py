@@ -114,6 +114,43 @@ def test_a_site_tells_the_guard_of_routes_which_ports_it_uses() -> None:
     assert document(deploy(make=make), "site-shop")["meta"]["ports"] == [10002, 10003]
 
 
+class Pages(pulumi.ComponentResource):
+    """Stands for a static app."""
+
+    folder = "/opt/homeport/shop/static/pages"
+    live = f"{folder}/live"
+    single_page = True
+
+    def __init__(self) -> None:
+        super().__init__("homeport:test:Pages", "pages", {})
+        random.RandomId("pages-id", byte_length=1, opts=pulumi.ResourceOptions(parent=self))
+        self.register_outputs({})
+
+
+def test_a_site_with_a_static_app_comes_after_it_and_says_where_it_is() -> None:
+    def make() -> dict[str, Any]:
+        docs = PathRoute(path="/docs", static=Pages(), strip_prefix=True)
+        return {"routes": [PathRoute(folder="/srv"), docs]}
+
+    deployment = deploy(make=make)
+    site = deployment.one("Command", "site-shop")
+    assert deployment.one("RandomId", "pages-id").urn in site.options.dependencies
+    meta = document(deployment, "site-shop")["meta"]
+    assert meta["statics"] == [{"folder": Pages.folder, "path": "/docs"}]
+    assert f"root * {Pages.live}/site\n" in site_file(deployment)["content"]
+    assert "statics" not in document(deploy(), "site-shop")["meta"]
+
+
+def test_a_static_app_below_a_path_sees_its_own_paths() -> None:
+    class Served:
+        folder, live, single_page = "/srv/a", "/srv/a/live", False
+
+    with pytest.raises(ValueError, match=r"route /docs: .* set strip_prefix"):
+        PathRoute(path="/docs", static=Served())
+    with pytest.raises(ValueError, match="single_page is for a folder; a static app has its own"):
+        PathRoute(static=Served(), single_page=True)
+
+
 def test_a_site_comes_after_its_apps_and_its_proxy_and_is_then_verified() -> None:
     deployment = deploy()
     site = deployment.one("Command", "site-shop")
@@ -252,7 +289,7 @@ def test_the_loopback_is_let_in_only_by_networks_that_hold_it(
 @pytest.mark.parametrize(
     ("route", "message"),
     [
-        ({}, "name exactly one of app, folder and upstream"),
+        ({}, "name exactly one of app, static, folder and upstream"),
         ({"folder": "/a", "upstream": "https://a.de"}, "name exactly one of"),
         ({"folder": "a"}, "folder: must be an absolute path"),
         ({"upstream": "a.de"}, "upstream: must be http:// or https://"),
