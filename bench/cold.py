@@ -22,7 +22,9 @@ Event = tuple[float, dict[str, Any]]
 ROUNDS = 3
 PHASES = {
     "server boot": ("server-server",),
-    "cloud-init and bootstrap": ("server-bootstrap", "server-baseline"),
+    # Docker is one of cloud-init's packages; the bootstrap waits for cloud-init's end.
+    "cloud-init and Docker": ("server-bootstrap",),
+    "baseline": ("server-baseline",),
     "image pull": ("postgres-image", "web-image", "worker-image"),
     "database": ("postgres-container", "postgres-ready", "ledger-database"),
     "app": ("web-migrate", "web-route"),
@@ -84,9 +86,9 @@ def logged_up(aim: stacks.Target) -> list[Event]:
         options = ["--stack", aim.stack, *stacks.config_file(aim), "--yes", "--skip-preview"]
         command = ["up", *options, "--event-log", str(log)]
         with concurrent.futures.ThreadPoolExecutor() as pool, log.open() as written:
-            running = pool.submit(
-                engine.run, command, cwd=aim.project, extra=aim.environment, quiet=True
-            )
+            # The engine offers the event log to whoever asks for its debugging commands.
+            extra = {**aim.environment, "PULUMI_DEBUG_COMMANDS": "true"}
+            running = pool.submit(engine.run, command, cwd=aim.project, extra=extra, quiet=True)
             events = list(_follow(written, running))
         answer = running.result()
         if answer.returncode != 0:

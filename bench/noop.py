@@ -1,8 +1,8 @@
 """A stack that did not change: how long `pulumi up` takes, and how often it connects.
 
-The empty program and the starter take turns, so that the ratio holds when the machine's speed
-drifts; then Ansible and docker compose do the same services on a server of their own, each having
-converged once before. `make bench NAME=noop`.
+The starter, an empty program and one that only imports the SDKs take turns, so that the ratio holds
+when the machine's speed drifts; then Ansible and docker compose do the same services on a server of
+their own, each having converged once before. `make bench NAME=noop`.
 """
 
 import os
@@ -34,20 +34,24 @@ def main() -> None:
 
 
 def ours(running: instance.Cloud) -> list[results.Row]:
-    """Return the rows of the starter and of the empty program, measured in turn."""
+    """Return the rows of the starter and of the bare programs, measured in turn."""
     starter = lab.starter(running)
-    empty = stacks.Target(project=paths.ROOT / "bench" / "empty", stack="bench", cloud=running)
-    lab.up(starter)
-    lab.up(empty)
+    empty, sdks = (
+        stacks.Target(project=paths.ROOT / "bench" / name, stack="bench", cloud=running)
+        for name in ("empty", "sdks")
+    )
+    for aim in (starter, empty, sdks):
+        lab.up(aim)
     container = container_named(running, "homeport-staging-server")
     before = lab.connections(container)
-    pairs = [(lab.up(starter), lab.up(empty)) for _ in range(ROUNDS)]
+    rounds = [(lab.up(starter), lab.up(empty), lab.up(sdks)) for _ in range(ROUNDS)]
     connections = lab.connections(container) - before
     return [
-        results.median("homeport", "noop_seconds", [pair[0] for pair in pairs]),
-        results.median("empty program", "noop_seconds", [pair[1] for pair in pairs]),
+        results.median("homeport", "noop_seconds", [own for own, _, _ in rounds]),
+        results.median("empty program", "noop_seconds", [floor for _, floor, _ in rounds]),
+        results.median("only the SDKs", "noop_seconds", [bare for _, _, bare in rounds]),
         results.median(
-            "homeport", "noop_ratio_to_empty", [own / floor for own, floor in pairs], unit=""
+            "homeport", "noop_ratio_to_empty", [own / floor for own, floor, _ in rounds], unit=""
         ),
         results.Row("homeport", "ssh_connections", connections, "", ROUNDS),
     ]
