@@ -105,4 +105,4 @@ class ReverseProxy(pulumi.ComponentResource):
             units_enabled=["caddy.service"],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[guard]),
         )
-        self.register_outputs({"trusted": self.trusted})
+        self.register_outputs({"account": self.account, "trusted": self.trusted})
