@@ -68,10 +68,10 @@ class Starter:
             ca_file=str(self.aim.cloud.ca_file),
         )
 
-    def console(self, script: str) -> str:
+    def console(self, script: str, stdin: str = "") -> str:
         """Run a shell script as root on the server, past SSH and firewalls."""
-        argv = ["docker", "exec", self.container, "sh", "-c", script]
-        done = subprocess.run(argv, capture_output=True, check=False)
+        argv = ["docker", "exec", "--interactive", self.container, "sh", "-c", script]
+        done = subprocess.run(argv, input=stdin.encode(), capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode(errors="replace")
         return done.stdout.decode(errors="replace")
 

@@ -88,6 +88,20 @@ def test_no_secret_is_found_where_it_must_not_be(starter: Starter) -> None:
     assert found == []
 
 
+def test_no_secret_is_in_a_layer_of_an_image_or_in_what_a_container_wrote(
+    starter: Starter,
+) -> None:
+    in_every_ledger = "DATABASE_PASSWORD"
+    everything = (
+        "docker save $(docker image ls -q | sort -u);"
+        "for container in $(docker ps -aq); do docker export $container; done"
+    )
+    search = f"cat > /run/patterns; ({everything}) | grep -aoFf /run/patterns | sort -u"
+    found = starter.console(search, stdin="\n".join([*starter.secrets(), in_every_ledger]))
+    starter.console("rm /run/patterns")
+    assert found.split() == [in_every_ledger]
+
+
 def test_the_page_works_in_a_browser_that_trusts_the_authority_of_the_site(
     starter: Starter, tmp_path: Path
 ) -> None:
