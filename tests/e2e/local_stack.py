@@ -1,10 +1,14 @@
 """Stacks that the real engine runs against the local cloud, each in a folder of its own."""
 
+import contextlib
 import dataclasses
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +128,24 @@ def open_stack(project: str, program: Path, folder: Path, cloud: LocalCloud) -> 
     done = stack.pulumi("stack", "init", "test")
     assert done.returncode == 0, done.stderr
     return stack
+
+
+@contextlib.contextmanager
+def running_up(stack: LocalStack) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `pulumi up` in the background, in a process group that can be killed as a whole."""
+    arguments = ["up", "--yes", "--skip-preview", "--non-interactive", "-C", str(stack.folder)]
+    started = subprocess.Popen(
+        ["pulumi", *arguments],
+        env=stack.cloud.environment,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield started
+    finally:
+        if started.poll() is None:
+            os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
 
 
 def changes(printed: str) -> dict[str, int]:

@@ -1,9 +1,7 @@
 """Releases of a real app behind a real proxy, changed, broken and taken back under load."""
 
-import contextlib
 import dataclasses
 import json
-import os
 import signal
 import subprocess
 import time
@@ -13,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.load import Load
-from tests.e2e.local_stack import LocalCloud, LocalStack, changes, open_stack, start_cloud
+from tests.e2e.local_stack import (
+    LocalCloud,
+    LocalStack,
+    changes,
+    open_stack,
+    running_up,
+    start_cloud,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 PROGRAM = Path(__file__).parent / "apps"
@@ -80,24 +85,6 @@ class Switchboard:
         return int(dict(made["elem"])[self.stable])
 
 
-@contextlib.contextmanager
-def engine(stack: LocalStack) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run `pulumi up` in the background, in a process group that can be killed as a whole."""
-    arguments = ["up", "--yes", "--skip-preview", "--non-interactive", "-C", str(stack.folder)]
-    started = subprocess.Popen(
-        ["pulumi", *arguments],
-        env=stack.cloud.environment,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield started
-    finally:
-        if started.poll() is None:
-            os.killpg(started.pid, signal.SIGKILL)
-        started.wait()
-
-
 def test_a_second_up_and_a_refreshed_one_change_nothing(stack: LocalStack) -> None:
     assert set(changes(stack.up())) == {"unchanged"}
     assert stack.pulumi("refresh", "--yes", "--skip-preview").returncode == 0
@@ -125,7 +112,7 @@ def test_a_long_request_ends_on_the_release_where_it_began(stack: LocalStack) ->
     argv += [f"{HOSTNAME}:443:{stack.output('address')}", "--max-time", "120"]
     stack.configure(log_level="WARNING")
     answers = []
-    with engine(stack) as deploying:
+    with running_up(stack) as deploying:
         while deploying.poll() is None:
             url = f"https://{HOSTNAME}/api/slow?seconds=4"
             done = subprocess.run([*argv, url], capture_output=True, text=True, check=False)
@@ -179,7 +166,7 @@ def test_an_engine_that_dies_after_the_switch_loses_nothing_on_the_way_back(
     before = board.live
     with load(stack) as seen:
         stack.configure(image=f"{IMAGE}:1.1.0")
-        with engine(stack) as dying:
+        with running_up(stack) as dying:
             deadline = time.monotonic() + 300
             while board.live == before:
                 assert time.monotonic() < deadline

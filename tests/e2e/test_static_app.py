@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import re
+import signal
 import ssl
 import time
 import zipfile
@@ -16,7 +17,7 @@ import pytest
 
 from homeport.cloud.instance import Cloud
 from tests.e2e.load import Load
-from tests.e2e.local_stack import LocalStack, changes, local_cloud, open_stack
+from tests.e2e.local_stack import LocalStack, changes, local_cloud, open_stack, running_up
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 PROGRAM = Path(__file__).parent / "statics"
@@ -218,6 +219,28 @@ def test_the_way_back_is_the_same_way(served: Served) -> None:
     assert set(seen.releases) == {"1", "2"}
     assert served.number == "1"
     assert served.get(served.scripts[2]).status_code == 200
+
+
+def test_an_engine_that_dies_after_the_switch_loses_nothing_on_the_way_back(
+    served: Served,
+) -> None:
+    with served.load() as seen:
+        served.stack.configure(page="page2")
+        with running_up(served.stack) as dying:
+            while served.number == "1":
+                assert dying.poll() is None
+        assert dying.returncode == -signal.SIGKILL
+        assert served.stack.pulumi("cancel", "--yes").returncode == 0
+        # The state may not know of the switch, and is told to go back to the release before it.
+        served.stack.configure(page="page1")
+        served.stack.up()
+        time.sleep(0.5)
+    assert seen.lost == {}
+    assert set(seen.releases) == {"1", "2"}
+    assert served.number == "1"
+    assert served.get(served.scripts[2]).status_code == 200
+    listed = served.stack.ssh(f"ls {served.stack.output('folder')}/releases")
+    assert listed.split() == [served.stack.output("release")]
 
 
 @pytest.mark.parametrize(
