@@ -79,6 +79,10 @@ def baseline_files(*, key_login_only: bool, swap_mib: int) -> list[File]:
         File(
             path="/etc/systemd/system/homeport-nft.service", content=asset("homeport-nft.service")
         ),
+        File(
+            path="/etc/systemd/system/nftables.service.d/homeport.conf",
+            content=asset("nftables.conf"),
+        ),
     ]
     if key_login_only:
         path = "/etc/ssh/sshd_config.d/01-homeport-login.conf"

@@ -207,6 +207,19 @@ def test_the_route_survives_a_restart_of_the_server(stack: LocalStack) -> None:
     assert board.live == port
 
 
+@pytest.mark.parametrize("verb", ["start", "reload", "restart"])
+def test_the_route_survives_what_the_distributions_firewall_does(
+    stack: LocalStack, verb: str
+) -> None:
+    board = Switchboard.of(stack)
+    port = board.live
+    with load(stack) as seen:
+        stack.ssh(f"systemctl {verb} nftables")
+        time.sleep(1)
+    assert seen.lost == {}
+    assert board.live == port
+
+
 def test_secrets_lie_only_where_their_user_reads_them(stack: LocalStack) -> None:
     folder = f"/opt/homeport/apps-test/apps/web/{stack.output('release')}"
     listed = stack.ssh(f"find {folder} -printf '%P %m %U:%G\\n'").splitlines()[1:]
