@@ -1,39 +1,25 @@
 #!/usr/bin/python3 -B
 """Runs a release's job in a container of its own, once, and leaves nothing behind.
 
-A job that ended with 0 is written down and never runs again for this release. One that failed, took
-too long or was cut off runs again with the next `up`; what it left is removed first. The receipt
-goes with the release (see `image`): one that comes back runs its jobs again.
+When it runs again, `_jobs` says; what a run that was cut off left is removed first.
 """
 
-import json
-import shutil
 import subprocess
-import sys
-import time
 from pathlib import Path
 
-from _homeport import (
-    Spec,
-    at,
-    fail,
-    main,
-    read_receipt,
-    run,
-    write_receipt,
-)
+from _homeport import Spec, at, fail, main, run
 from _instances import last_lines
-
-CURE = "mend what it says and run `pulumi up` again; the release before still serves"
+from _jobs import CURE, once
 
 
 def up(spec: Spec) -> None:
     """Run the job unless it is done."""
-    if read_receipt(spec, spec["receipt"]):
-        sys.stdout.write(json.dumps({"done_before": True}) + "\n")
-        return
+    once(spec, spec["container"], work)
+
+
+def work(spec: Spec) -> None:
+    """Run the job's container to its end, which has to be 0 and in time."""
     secrets = at(spec["secrets"]) if spec["secrets"] else None
-    start = time.monotonic()
     clear(spec)
     try:
         run(create(spec), cure=CURE)
@@ -43,11 +29,6 @@ def up(spec: Spec) -> None:
         finish(spec, secrets)
     finally:
         clear(spec)
-    seconds = round(time.monotonic() - start, 3)
-    write_receipt(spec, spec["receipt"], {"container": spec["container"], "seconds": seconds})
-    if secrets:
-        shutil.rmtree(secrets, ignore_errors=True)
-    sys.stdout.write(json.dumps({"seconds": seconds}) + "\n")
 
 
 def clear(spec: Spec) -> None:

@@ -12,6 +12,7 @@ from ..network import PrivateNetwork, PrivateNetworkArgs
 from ..workload import WorkloadArgs
 from .container import container_arguments, environment, tmpfs
 from .runtime import Instance, Release, Runtime
+from .secret_folders import job_receipt, secret_folders
 
 _FREE_DISK_MIB = 2048
 
@@ -102,23 +103,7 @@ class _Start:
     def _secrets(self) -> command.remote.Command | None:
         """Write the secret files of the container and of its jobs, all in one step."""
         uid, gid = (int(number) for number in self._args.user.split(":"))
-        owners: list[tuple[str, Mapping[str, Any], str | None]] = [
-            ("secrets", self._args.secrets, None)
-        ]
-        owners += [
-            (f"{job.name}-secrets", job.secrets, self._job_receipt(job)) for job in self._args.jobs
-        ]
-        folders = [
-            {
-                "path": f"{self._release.folder}/{folder}",
-                "uid": uid,
-                "gid": gid,
-                "files": {key: secret.value for key, secret in secrets.items()},
-                "unless_receipt": receipt,
-            }
-            for folder, secrets, receipt in owners
-            if secrets
-        ]
+        folders = secret_folders(self._release, uid=uid, gid=gid)
         if not folders:
             return None
         return self._remote.step(
@@ -142,7 +127,7 @@ class _Start:
             f"{self._release.app}-{job.name}-{self._release.id}",
             "job",
             {
-                "receipt": self._job_receipt(job),
+                "receipt": job_receipt(self._release, job),
                 "container": f"{self._release.own}-{job.name}",
                 "image": image.stdout,
                 "command": list(job.command),
@@ -158,7 +143,3 @@ class _Start:
             timeout_seconds=job.timeout_seconds + 120,
             opts=pulumi.ResourceOptions(parent=self._release.parent, depends_on=[image, *before]),
         )
-
-    def _job_receipt(self, job: Job) -> str:
-        # Removed with the image's own receipt, which saves a connection per job.
-        return f"job-{self._release.app}-{self._release.id}-{job.name}"
