@@ -79,10 +79,11 @@ def pip_wheel(python: str) -> Path:
     where = "import ensurepip; print(ensurepip.__path__[0])"
     cure = f"see whether the host has {python}, or name another one in Venv"
     bundled = Path(run([python, "-c", where], cure=cure).stdout.strip()) / "_bundled"
-    for folder in (bundled, Path("/usr/share/python-wheels")):
-        for wheel in sorted(folder.glob("pip-*.whl"), reverse=True):
-            return wheel
-    fail(f"{python} comes without pip", "", f"install {python}-venv on the host")
+    places = (bundled, Path("/usr/share/python-wheels"))
+    found = [wheel for place in places for wheel in sorted(place.glob("pip-*.whl"))]
+    if not found:
+        fail(f"{python} comes without pip", "", f"install {python}-venv on the host")
+    return found[0]
 
 
 if __name__ == "__main__":
