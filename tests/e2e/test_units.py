@@ -16,7 +16,7 @@ from tests.e2e.local_stack import ROOT, LocalCloud, LocalStack, changes, open_st
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 PROGRAM = Path(__file__).parent / "units"
 HOSTNAME = "units.example.com"
-EXPOSURE = 2.0
+EXPOSURE = 1.5
 """What `systemd-analyze security` may say of a unit at most; 10 is no sandbox at all."""
 
 
