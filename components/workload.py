@@ -18,7 +18,7 @@ from .secrets import Secret
 
 _USER = re.compile(r"\d{1,9}:\d{1,9}")
 _RESERVED_JOBS = {"image", "secrets", "route", "drain", "switch", "settle", "network"}
-_RESERVED_JOBS |= {"artefact", "upload", "venv", "leave", "unit"}
+_RESERVED_JOBS |= {"artefact", "upload", "venv", "leave", "unit", "timer"}
 DEFAULT_USER = "10001:10001"
 SMALLEST_MEMORY_MIB = 6
 """Docker refuses less."""

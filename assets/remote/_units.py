@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from _asked import Look
-from _homeport import at, fail, run, write_atomic
+from _homeport import at, fail, run, sha256, write_atomic
 
 LOG_LINES = 40
+SERVICES = "/etc/systemd/system"
+JOBS = "/run/systemd/system"
 # How systemd marks its own messages: a process of a unit ended, a unit failed.
 ENDED = "98e322203f7a4ed290d09fe03c09fe15"
 FAILED = "d9b373ed55a64feb8242e02dbe79a49c"
@@ -145,12 +147,28 @@ def file_text(found: dict[str, str]) -> str:
 
 
 def place(path: Path, spec: dict[str, Any]) -> bool:
-    """Write the unit file, its program looked up; return whether that was a change."""
-    text = spec["text"].replace(PROGRAM, program(spec))
-    changed = write_atomic(path, text.encode())
+    """Write a unit file, its program looked up; return whether that was a change."""
+    changed = write(path, spec["text"].replace(PROGRAM, program(spec)))
     if changed:
         run(["systemctl", "daemon-reload"])
     return changed
+
+
+def write(path: Path, text: str) -> bool:
+    """Write a unit file that systemd has yet to read; return whether that was a change."""
+    return write_atomic(path, text.encode())
+
+
+def recorded(path: str) -> dict[str, str]:
+    """Return a unit file as a receipt has it."""
+    content = at(path).read_bytes()
+    return {
+        "path": path,
+        "sha256": sha256(content),
+        "mode": "0644",
+        "owner": "root",
+        "group": "root",
+    }
 
 
 def program(spec: dict[str, Any]) -> str:
@@ -176,3 +194,10 @@ def remove(unit: str, path: Path) -> None:
         path.unlink()
         run(["systemctl", "daemon-reload"])
     run(["systemctl", "reset-failed", unit], check=False)
+
+
+def remove_job(unit: str) -> None:
+    """Stop and remove the unit of a job, where a run that was cut off left it."""
+    path = at(f"{JOBS}/{unit}")
+    if path.exists():
+        remove(unit, path)

@@ -7,6 +7,7 @@ When it runs again, `_jobs` says; what a run that was cut off left is removed fi
 import subprocess
 from pathlib import Path
 
+from _containers import create_command
 from _homeport import Spec, at, fail, main, run
 from _instances import last_lines
 from _jobs import CURE, once
@@ -22,7 +23,7 @@ def work(spec: Spec) -> None:
     secrets = at(spec["secrets"]) if spec["secrets"] else None
     clear(spec)
     try:
-        run(create(spec), cure=CURE)
+        run(create_command(spec), cure=CURE)
         for network in spec["networks"][1:]:
             run(["docker", "network", "connect", network, spec["container"]], cure=CURE)
         run(["docker", "start", spec["container"]], cure=CURE)
@@ -34,24 +35,6 @@ def work(spec: Spec) -> None:
 def clear(spec: Spec) -> None:
     """Remove the job's container, whatever it does."""
     run(["docker", "rm", "--force", "--volumes", spec["container"]], check=False)
-
-
-def create(spec: Spec) -> list[str]:
-    """Return the command that makes the container: hardened like the app's own."""
-    limits = [f"--memory={spec['memory_mib']}m", f"--memory-swap={spec['memory_mib']}m"]
-    if spec.get("cpus"):
-        limits.append(f"--cpus={spec['cpus']:g}")
-    argv = ["docker", "create", f"--name={spec['container']}", f"--user={spec['user']}", *limits]
-    argv += ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--init"]
-    argv += ["--log-driver=json-file", "--log-opt=max-size=10m", "--log-opt=max-file=3"]
-    argv += ["--restart=no", f"--label=homeport.system={spec['system']}"]
-    argv += [f"--network={network}" for network in spec["networks"][:1]]
-    argv += [f"--tmpfs={path}:{options}" for path, options in sorted(spec["tmpfs"].items())]
-    argv += [f"--env={key}={value}" for key, value in sorted(spec["environment"].items())]
-    if spec["secrets"]:
-        source = at(spec["secrets"])
-        argv.append(f"--mount=type=bind,source={source},target=/run/secrets,readonly")
-    return [*argv, spec["image"], *spec["command"]]
 
 
 def finish(spec: Spec, secrets: Path | None) -> None:

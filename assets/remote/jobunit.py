@@ -8,9 +8,7 @@ first.
 from _homeport import Spec, at, fail, main, run
 from _instances import last_lines
 from _jobs import CURE, once
-from _units import exit_code, place, remove, show
-
-UNITS = "/run/systemd/system"
+from _units import JOBS, exit_code, place, remove, remove_job, show
 
 
 def up(spec: Spec) -> None:
@@ -21,9 +19,8 @@ def up(spec: Spec) -> None:
 def work(spec: Spec) -> None:
     """Run the unit to its end, which has to be 0 and in time."""
     unit = spec["unit"]
-    path = at(f"{UNITS}/{unit}")
-    if path.exists():
-        remove(unit, path)
+    path = at(f"{JOBS}/{unit}")
+    remove_job(unit)
     try:
         place(path, spec)
         # systemd itself ends it when its time is over; this is for a systemd that hangs.

@@ -15,14 +15,10 @@ from _homeport import (
     receipts,
     remove_receipt,
     run,
-    sha256,
     write_receipt,
 )
 from _room import check_memory
-from _units import place, remove
-
-UNITS = "/etc/systemd/system"
-JOB_UNITS = "/run/systemd/system"
+from _units import SERVICES, place, recorded, remove, remove_job
 
 
 def up(spec: Spec) -> None:
@@ -33,22 +29,8 @@ def up(spec: Spec) -> None:
     if not running:
         check_memory(spec["memory_mib"])
     verb = "restart" if place(path, spec) and running else "start"
-    write_receipt(
-        spec,
-        receipt(spec),
-        {
-            "files": [
-                {
-                    "path": f"{UNITS}/{unit}",
-                    "sha256": sha256(path.read_bytes()),
-                    "mode": "0644",
-                    "owner": "root",
-                    "group": "root",
-                }
-            ],
-            "units": [unit],
-        },
-    )
+    files = [recorded(f"{SERVICES}/{unit}")]
+    write_receipt(spec, receipt(spec), {"files": files, "units": [unit]})
     run(["systemctl", "enable", "--quiet", unit])
     # Whether it could be run is the gate's to see, which shows its last lines too.
     run(["systemctl", verb, unit], check=False)
@@ -60,8 +42,7 @@ def down(spec: Spec) -> None:
     release, *jobs = spec["units"]
     remove(release, file_of(release))
     for job in jobs:
-        if job_file_of(job).exists():
-            remove(job, job_file_of(job))
+        remove_job(job)
     remove_receipt(spec, receipt(spec))
     for path in receipts(spec).glob(f"job-{spec['app']}-{spec['release']}-*.json"):
         remove_receipt(spec, path.stem)
@@ -74,12 +55,7 @@ def receipt(spec: Spec) -> str:
 
 def file_of(unit: str) -> Path:
     """Return where a unit lies."""
-    return at(f"{UNITS}/{unit}")
-
-
-def job_file_of(unit: str) -> Path:
-    """Return where the unit of a job lies: it does not outlive the next boot."""
-    return at(f"{JOB_UNITS}/{unit}")
+    return at(f"{SERVICES}/{unit}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pulumi_command as command
 
 from ..artefact import Artefact
 from ..job import Job
+from ..schedule import Schedule
 from ..workload import DEFAULT_USER, WorkloadArgs
 from . import unit
 from .runtime import Instance, Release, Runtime
@@ -99,6 +100,10 @@ class Systemd(Runtime):
         """Make virtual environment, secret files, jobs and unit."""
         return _Start(release, self).instance()
 
+    def schedule(self, release: Release, when: Schedule, timeout_seconds: int) -> Instance:
+        """Make the same, and a timer in place of what always runs."""
+        return _Start(release, self).timer(when, timeout_seconds)
+
 
 class _Start:
     """Makes the resources of one release."""
@@ -112,40 +117,56 @@ class _Start:
 
     def instance(self) -> Instance:
         release, name = self._release, unit.unit_name(self._release)
+        before = self._before("unit", {"units": [name, *self._job_units()]})
+        spec = {
+            "unit": name,
+            "text": unit.app_unit(release, self._runtime),
+            **self._program(self._args.command),
+            "memory_mib": self._args.memory_mib,
+        }
+        started = self._own_step("unit", "unit", spec, after=before)
+        return Instance(kind="systemd", name=name, resource=started)
+
+    def timer(self, when: Schedule, timeout_seconds: int) -> Instance:
+        release, name = self._release, unit.timer_name(self._release)
+        own = {"unit": unit.unit_name(release), "timer": name, "timeout_seconds": timeout_seconds}
+        before = self._before("timer", {**own, "units": self._job_units()}, seconds=timeout_seconds)
+        spec = {
+            **own,
+            "text": unit.timed_unit(release, self._runtime, timeout_seconds),
+            "timer_text": unit.timer_text(release.own, release.id, when),
+            "calendar": when.calendar,
+            **self._program(self._args.command),
+        }
+        started = self._own_step("timer", "timer", spec, after=before)
+        return Instance(kind="systemd", name=name, resource=started)
+
+    def _before(
+        self, tool: str, spec: Mapping[str, Any], *, seconds: int = 0
+    ) -> list[pulumi.Resource]:
+        """Make everything that comes before the release itself starts.
+
+        A step that dies half-way is not in the engine's state: only what was there before can take
+        away what it left. Making that one, `leave`, opens no connection.
+        """
         prepared: list[pulumi.Resource] = [self._artefact.step]
         prepared += [step for step in (self._venv(), self._secrets()) if step]
-        # A step that dies half-way is not in the engine's state: only what was there before can
-        # take away what it left. Making this one opens no connection.
-        leave = self._step(
+        leave = self._own_step(
             "leave",
-            "unit",
-            {
-                "app": release.app,
-                "release": release.id,
-                "units": [name, *(unit.job_unit_name(release, job) for job in self._args.jobs)],
-            },
+            tool,
+            spec,
             up=False,
             down=True,
-            timeout_seconds=self._args.stop_seconds + 120,
+            timeout_seconds=self._args.stop_seconds + seconds + 120,
             after=prepared,
         )
         before: list[pulumi.Resource] = [leave, *self._args.after]
         for job in self._args.jobs:
             before.append(self._job(job, before))
-        started = self._step(
-            "unit",
-            "unit",
-            {
-                "app": release.app,
-                "release": release.id,
-                "unit": name,
-                "text": unit.app_unit(release, self._runtime),
-                **self._program(self._args.command),
-                "memory_mib": self._args.memory_mib,
-            },
-            after=before,
-        )
-        return Instance(kind="systemd", name=name, resource=started)
+        return before
+
+    def _job_units(self) -> list[str]:
+        return [unit.job_unit_name(self._release, job) for job in self._args.jobs]
 
     def _program(self, words: Sequence[str]) -> dict[str, Any]:
         return {"program": words[0], "search": unit.search(self._args, self._runtime)}
@@ -190,6 +211,16 @@ class _Start:
             timeout_seconds=job.timeout_seconds + 120,
             after=before,
         )
+
+    def _own_step(
+        self,
+        role: str,
+        tool: str,
+        spec: Mapping[str, Any],
+        **how: Any,  # noqa: ANN401
+    ) -> command.remote.Command:
+        own = {"app": self._release.app, "release": self._release.id}
+        return self._step(role, tool, {**own, **spec}, **how)
 
     def _step(
         self,

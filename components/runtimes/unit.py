@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..job import Job
+from ..schedule import Schedule
 from ..workload import WorkloadArgs
 from .runtime import Release
 
@@ -70,14 +71,6 @@ class Task:
 
 def app_unit(release: Release, runtime: "Systemd") -> str:
     """Return the unit that runs a release."""
-    args = release.args
-    own = {"HOST": "127.0.0.1", "PORT": str(release.port.release)} if release.port else {}
-    task = Task(
-        unit=unit_name(release),
-        command=args.command,
-        environment={**own, **args.environment},
-        secrets={key: f"{release.folder}/secrets/{key}" for key in args.secrets},
-    )
     check = json.dumps(list(release.health_command))
     return _text(
         {
@@ -90,11 +83,11 @@ def app_unit(release: Release, runtime: "Systemd") -> str:
             ],
             "Service": [
                 "Type=exec",
-                *_runs(release, runtime, task),
+                *_runs(release, runtime, _own_task(release)),
                 "Restart=always",
                 "RestartSec=2s",
                 "KillMode=mixed",
-                f"TimeoutStopSec={args.stop_seconds}s",
+                f"TimeoutStopSec={release.args.stop_seconds}s",
             ],
             "Install": ["WantedBy=multi-user.target"],
             "X-Homeport": [f"Check={check}"] if release.health_command else [],
@@ -110,23 +103,67 @@ def job_unit(release: Release, runtime: "Systemd", job: Job) -> str:
         environment=job.environment,
         secrets={key: f"{release.folder}/{job.name}-secrets/{key}" for key in job.secrets},
     )
+    what = f"{release.own}, job {job.name} of release {release.id}"
+    return _text(_once(release, runtime, task, what, job.timeout_seconds))
+
+
+def timed_unit(release: Release, runtime: "Systemd", timeout_seconds: int) -> str:
+    """Return the unit that a timer starts, which runs to its end every time."""
+    task = _own_task(release)
+    what = f"{release.own}, release {release.id}"
+    return _text(_once(release, runtime, task, what, timeout_seconds))
+
+
+def timer_text(own: str, release: str, when: Schedule) -> str:
+    """Return the timer that starts the unit of a release."""
     return _text(
         {
-            "Unit": [f"Description={release.own}, job {job.name} of release {release.id}"],
-            "Service": [
-                "Type=oneshot",
-                *_runs(release, runtime, task),
-                "KillMode=mixed",
-                f"TimeoutStartSec={job.timeout_seconds}s",
-                f"TimeoutStopSec={release.args.stop_seconds}s",
+            "Unit": [f"Description={own}, release {release}, when it runs"],
+            "Timer": [
+                f"OnCalendar={when.calendar}",
+                f"RandomizedDelaySec={when.spread_seconds}s",
+                "AccuracySec=1s",
+                f"Persistent={'yes' if when.catch_up else 'no'}",
             ],
+            "Install": ["WantedBy=timers.target"],
         }
     )
+
+
+def _own_task(release: Release) -> Task:
+    """Return what a release itself runs."""
+    args = release.args
+    own = {"HOST": "127.0.0.1", "PORT": str(release.port.release)} if release.port else {}
+    return Task(
+        unit=unit_name(release),
+        command=args.command,
+        environment={**own, **args.environment},
+        secrets={key: f"{release.folder}/secrets/{key}" for key in args.secrets},
+    )
+
+
+def _once(
+    release: Release, runtime: "Systemd", task: Task, what: str, timeout_seconds: int
+) -> Mapping[str, Sequence[str]]:
+    """Return what the unit says of something that ends by itself."""
+    service = [
+        "Type=oneshot",
+        *_runs(release, runtime, task),
+        "KillMode=mixed",
+        f"TimeoutStartSec={timeout_seconds}s",
+        f"TimeoutStopSec={release.args.stop_seconds}s",
+    ]
+    return {"Unit": [f"Description={what}"], "Service": service}
 
 
 def unit_name(release: Release) -> str:
     """Return the name of the unit that runs a release."""
     return f"{release.name}.service"
+
+
+def timer_name(release: Release) -> str:
+    """Return the name of the timer that starts a release."""
+    return f"{release.name}.timer"
 
 
 def job_unit_name(release: Release, job: Job) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import until
 from tests.e2e.load import Load
 from tests.e2e.local_stack import ROOT, LocalCloud, LocalStack, changes, open_stack, start_cloud
 
@@ -70,8 +71,9 @@ def load(stack: LocalStack) -> Load:
 
 
 def units(stack: LocalStack) -> set[str]:
-    """Return the units of the stack that systemd knows, jobs included."""
-    listed = stack.ssh("systemctl list-units --all --plain --no-legend 'units-test-*'")
+    """Return the units of apps, workers and their jobs that systemd knows."""
+    patterns = "'units-test-web*' 'units-test-worker*'"
+    listed = stack.ssh(f"systemctl list-units --all --plain --no-legend {patterns}")
     return {line.split()[0] for line in listed.splitlines()}
 
 
@@ -217,6 +219,14 @@ def test_secrets_lie_only_where_their_unit_reads_them(stack: LocalStack) -> None
     assert {line.rpartition("/")[2] for line in printed.splitlines()} == {"DATABASE_PASSWORD"}
 
 
+def test_cron_jobs_run_as_units_and_in_containers(stack: LocalStack) -> None:
+    asked = "journalctl --quiet --output=cat --identifier=units-test-check"
+    until(lambda: stack.ssh(f"{asked} || :") != "", 30, "a run of the unit")
+    asked = "journalctl --quiet --output=cat --boot | grep -F '50% of $HOME' || :"
+    until(lambda: stack.ssh(asked) != "", 30, "a run of the container")
+    assert stack.ssh("systemctl --failed --plain --no-legend 'units-test-*'") == ""
+
+
 def test_a_restart_of_the_server_brings_everything_back(stack: LocalStack) -> None:
     server = stack.cloud.client.servers.get_by_name("units-test-server")
     assert server
@@ -237,6 +247,7 @@ def test_apps_that_are_removed_leave_nothing(stack: LocalStack) -> None:
     stack.configure(apps="false")
     stack.up()
     assert units(stack) == set()
+    assert stack.ssh("systemctl list-timers --all --no-legend 'units-test-*'") == ""
     assert stack.ssh("find /etc/systemd /run/systemd -name '*units-test*'") == ""
     assert stack.ssh("ls /opt/homeport/units-test").split() == ["bin", "receipts"]
     receipts = stack.ssh("ls /opt/homeport/units-test/receipts")

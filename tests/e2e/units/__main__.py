@@ -9,6 +9,7 @@ from components import scram, secrets, sql
 from components.app import App, AppArgs
 from components.artefact import Artefact, ArtefactArgs
 from components.artefact_source import LocalSource
+from components.cron_job import CronJob, CronJobArgs
 from components.dns import DnsRecords, DnsRecordsArgs, RecordSet
 from components.health import HealthCheck
 from components.hetzner_server import HetznerServer, HetznerServerArgs
@@ -18,6 +19,7 @@ from components.remote import File
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
 from components.runtimes.systemd import Systemd
 from components.runtimes.venv import Venv
+from components.schedule import Schedule
 from components.site import Site, SiteArgs
 from components.site_routes import PathRoute
 from components.worker import Worker, WorkerArgs
@@ -156,6 +158,31 @@ if config.get_bool("apps") is not False:
             environment=environment("ledger_app", "worker_fail_mode"),
             secrets=writer,
             after=[web],
+        ),
+    )
+    often = Schedule(calendar="*:*:0/5")
+    CronJob(
+        "check",
+        CronJobArgs(
+            host=host,
+            artefact=files,
+            runtime=Systemd(venv=Venv()),
+            memory_mib=128,
+            command=["ledger", "check"],
+            schedule=often,
+            environment=environment("ledger_app", "worker_fail_mode"),
+            secrets=writer,
+            after=[web],
+        ),
+    )
+    CronJob(
+        "greet",
+        CronJobArgs(
+            host=host,
+            image="busybox:1.37",
+            memory_mib=16,
+            command=["echo", "50% of", "$HOME"],
+            schedule=often,
         ),
     )
     Site(
