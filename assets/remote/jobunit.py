@@ -5,6 +5,7 @@ Account, limits and walls are those of the release; what a run that was cut off 
 first.
 """
 
+import _accounts
 from _homeport import Spec, at, fail, main, run
 from _instances import last_lines
 from _jobs import CURE, once
@@ -21,6 +22,7 @@ def work(spec: Spec) -> None:
     unit = spec["unit"]
     path = at(f"{JOBS}/{unit}")
     remove_job(unit)
+    _accounts.ensure(spec["account"])
     try:
         place(path, spec)
         # systemd itself ends it when its time is over; this is for a systemd that hangs.

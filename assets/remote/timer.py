@@ -8,6 +8,7 @@ the timer first and lets a run that is under way end, within its own time.
 import sys
 import time
 
+import _accounts
 import _containers
 from _homeport import (
     Spec,
@@ -37,6 +38,7 @@ def up(spec: Spec) -> None:
         image = _containers.image_of(spec)
         changed = write(service, _containers.unit_text({**spec["container"], "image": image}, spec))
     else:
+        _accounts.ensure(spec["account"])
         changed = place(service, spec)
     if write(timer, spec["timer_text"]) or changed:
         run(["systemctl", "daemon-reload"])
@@ -57,6 +59,8 @@ def down(spec: Spec) -> None:
         remove(unit, at(f"{SERVICES}/{unit}"))
     for job in spec.get("units", []):
         remove_job(job)
+    if spec.get("account"):
+        _accounts.forget(spec["account"])
     remove_receipt(spec, receipt(spec))
     for path in receipts(spec).glob(f"job-{spec['app']}-{spec['release']}-*.json"):
         remove_receipt(spec, path.stem)

@@ -8,6 +8,7 @@ finds out. `down` also stops jobs that a cut-off run left, and forgets which job
 import sys
 from pathlib import Path
 
+import _accounts
 from _homeport import (
     Spec,
     at,
@@ -28,6 +29,7 @@ def up(spec: Spec) -> None:
     running = run(["systemctl", "is-active", "--quiet", unit], check=False).returncode == 0
     if not running:
         check_memory(spec["memory_mib"])
+    _accounts.ensure(spec["account"])
     verb = "restart" if place(path, spec) and running else "start"
     files = [recorded(f"{SERVICES}/{unit}")]
     write_receipt(spec, receipt(spec), {"files": files, "units": [unit]})
@@ -43,6 +45,7 @@ def down(spec: Spec) -> None:
     remove(release, file_of(release))
     for job in jobs:
         remove_job(job)
+    _accounts.forget(spec["account"])
     remove_receipt(spec, receipt(spec))
     for path in receipts(spec).glob(f"job-{spec['app']}-{spec['release']}-*.json"):
         remove_receipt(spec, path.stem)

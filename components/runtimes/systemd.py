@@ -25,7 +25,7 @@ _FOLDER = re.compile(r"/[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Systemd(Runtime):
-    """Runs an artefact as a unit: behind a wall of its own, in an account that exists only then.
+    """Runs an artefact as a unit: behind walls of its own, in an account of its own.
 
     HOST is 127.0.0.1 and PORT the release's own port, where it has to listen. What it prints goes
     to the journal. It is started again whenever it ends, and after every boot.
@@ -35,7 +35,7 @@ class Systemd(Runtime):
     """Makes a virtual environment of what the artefact pins; None runs the artefact as it is."""
     user: str = ""
     """The account's name; empty makes one of the app's name. One that the host has is used as it
-    is, any other exists only while the unit runs."""
+    is, any other is made, without password, shell and home, and goes with its last unit."""
     jit: bool | None = None
     """Whether it may make machine code at run time, as Node.js, Java and PyPy have to; None is
     False with a virtual environment and True without."""
@@ -154,7 +154,7 @@ class _Start:
         leave = self._own_step(
             "leave",
             tool,
-            spec,
+            {"account": unit.account(self._release, self._runtime), **spec},
             up=False,
             down=True,
             timeout_seconds=self._args.stop_seconds + seconds + 120,
@@ -169,7 +169,11 @@ class _Start:
         return [unit.job_unit_name(self._release, job) for job in self._args.jobs]
 
     def _program(self, words: Sequence[str]) -> dict[str, Any]:
-        return {"program": words[0], "search": unit.search(self._args, self._runtime)}
+        return {
+            "program": words[0],
+            "search": unit.search(self._args, self._runtime),
+            "account": unit.account(self._release, self._runtime),
+        }
 
     def _venv(self) -> command.remote.Command | None:
         venv = self._runtime.venv

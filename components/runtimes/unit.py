@@ -191,7 +191,6 @@ def _runs(release: Release, runtime: "Systemd", task: Task) -> list[str]:
         f"WorkingDirectory={artefact.path}",
         *(f"Environment={quoted(f'{key}={value}')}" for key, value in sorted(variables.items())),
         *(f"LoadCredential={key}:{path}" for key, path in sorted(task.secrets.items())),
-        "DynamicUser=yes",
         f"User={account(release, runtime)}",
         f"SyslogIdentifier={release.own}",
         *limits(args),

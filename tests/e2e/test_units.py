@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -151,7 +151,7 @@ def test_a_worker_that_crashes_keeps_the_old_one(stack: LocalStack) -> None:
 
 
 def test_a_unit_is_hardly_exposed(
-    stack: LocalStack, record_property: pytest.RecordProperty
+    stack: LocalStack, record_property: Callable[[str, object], None]
 ) -> None:
     for unit in both(stack):
         printed = stack.ssh(f"systemd-analyze security --no-pager {unit}")
@@ -170,7 +170,7 @@ def test_a_unit_sees_its_own_files_and_can_change_none(stack: LocalStack) -> Non
     assert "NoNewPrivs:\t1" in status
     assert "Seccomp:\t2" in status
     (uid,) = set(re.findall(r"^Uid:\t(\d+)\t", status, re.MULTILINE))
-    assert int(uid) >= 61184  # systemd's own range for accounts that come and go
+    assert stack.ssh(f"getent passwd {uid}").strip().endswith(":/nonexistent:/usr/sbin/nologin")
     inside = f"nsenter --target={pid} --mount -- setpriv --reuid={uid} --clear-groups --"
     seen = stack.ssh(f"{inside} find /opt/homeport/units-test -maxdepth 3 -mindepth 1").split()
     name = folder.rpartition("/")[2]
@@ -179,10 +179,14 @@ def test_a_unit_sees_its_own_files_and_can_change_none(stack: LocalStack) -> Non
         "artefacts/ledger",
         f"artefacts/ledger/{name}",
     }
-    refused = f"{inside} sh -c 'touch {folder}/files/x; touch /etc/x; touch /tmp/x; ls /home' 2>&1"
-    printed = stack.ssh(f"{refused} || :")
-    assert printed.count("Read-only file system") == 2
-    assert "/tmp/x" not in printed
+    writes = [f"touch {path}/x" for path in (f"{folder}/files", "/etc", "/var/tmp", "/tmp")]
+    printed = stack.ssh(f"{inside} sh -c '{'; '.join(writes)}' 2>&1 || :")
+    assert printed.count("Read-only file system") == 3
+    assert "/tmp/x" not in printed.replace("/var/tmp/x", "")
+    # In memory, and no larger than what tmpfs_mib says.
+    filled = stack.ssh(f"{inside} dd if=/dev/zero of=/tmp/x bs=1M count=80 2>&1 || :")
+    assert "No space left on device" in filled
+    stack.ssh(f"{inside} rm /tmp/x")
 
 
 def test_it_listens_on_the_loopback_alone(stack: LocalStack) -> None:
@@ -249,7 +253,9 @@ def test_apps_that_are_removed_leave_nothing(stack: LocalStack) -> None:
     assert units(stack) == set()
     assert stack.ssh("systemctl list-timers --all --no-legend 'units-test-*'") == ""
     assert stack.ssh("find /etc/systemd /run/systemd -name '*units-test*'") == ""
-    assert stack.ssh("ls /opt/homeport/units-test").split() == ["bin", "receipts"]
+    others = "-not -path '*/bin/*' -not -path '*/receipts/*'"
+    assert stack.ssh(f"find /opt/homeport/units-test -type f {others}") == ""
+    assert stack.ssh("find /opt/homeport/units-test -name artefacts") == ""
     receipts = stack.ssh("ls /opt/homeport/units-test/receipts")
     assert not re.search("web|worker|ledger", receipts)
     assert stack.ssh(f"getent passwd {account} || echo none") == "none\n"

@@ -163,7 +163,7 @@ def machine(tmp_path: Path) -> Machine:
 
 @pytest.fixture
 def commands(machine: Machine) -> FakeCommands:
-    return FakeCommands(machine, "systemctl", "systemd-analyze")
+    return FakeCommands(machine, "systemctl", "systemd-analyze", "getent", "useradd")
 
 
 def spec(**changes: Any) -> dict[str, Any]:
@@ -176,6 +176,7 @@ def spec(**changes: Any) -> dict[str, Any]:
         "timer_text": "[Timer]\nOnCalendar=daily\n",
         "calendar": "daily",
         "program": "clean",
+        "account": "clean-1234abcd",
         "search": [FILES],
         "timeout_seconds": 1,
         **changes,

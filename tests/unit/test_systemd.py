@@ -142,7 +142,6 @@ def test_the_unit_is_given_exactly_this(deployed: Deployment) -> None:
         f'Environment="PORT={port}"',
         f'Environment="RELEASE={id_}"',
         f"LoadCredential=PASSWORD:{secret}",
-        "DynamicUser=yes",
         "User=web-8e76f4d6",
         "SyslogIdentifier=homeport-staging-web",
         "MemoryMax=128M",

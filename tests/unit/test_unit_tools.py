@@ -10,6 +10,7 @@ from tests.unit.fake_commands import FakeCommands
 from tests.unit.tool_runner import SYSTEM, Machine
 
 UNIT = f"{SYSTEM}-web-bbbb2222.service"
+ACCOUNT = "web-1234abcd"
 JOB = f"{SYSTEM}-web-migrate.service"
 SECRETS = f"/opt/homeport/{SYSTEM}/apps/web/bbbb2222/migrate-secrets"
 FILES = f"/opt/homeport/{SYSTEM}/artefacts/shop/1234/files"
@@ -27,7 +28,8 @@ def machine(tmp_path: Path) -> Machine:
 
 @pytest.fixture(autouse=True)
 def commands(machine: Machine) -> FakeCommands:
-    made = FakeCommands(machine, "systemctl", "journalctl")
+    made = FakeCommands(machine, "systemctl", "journalctl", "getent", "useradd", "userdel")
+    made.answer("getent", code=2)
     made.answer("systemctl is-active", code=3)
     return made
 
@@ -46,6 +48,7 @@ def unit(**changes: Any) -> dict[str, Any]:
         "unit": UNIT,
         "text": '[Service]\nExecStart=@program@ "serve"\n',
         "program": "shop",
+        "account": ACCOUNT,
         "search": [f"{VENV}/bin", FILES],
         "memory_mib": 64,
         **changes,
@@ -58,6 +61,7 @@ def job(**changes: Any) -> dict[str, Any]:
         "unit": JOB,
         "text": f"[Service]\nExecStart=@program@\nLoadCredential=PASSWORD:{SECRETS}/PASSWORD\n",
         "program": "shop",
+        "account": ACCOUNT,
         "search": [FILES],
         "secrets": SECRETS,
         "timeout_seconds": 5,
@@ -89,6 +93,36 @@ def test_a_unit_is_written_enabled_and_started(machine: Machine, commands: FakeC
     assert receipt
     assert receipt["units"] == [UNIT]
     assert receipt["files"][0]["path"] == f"/etc/systemd/system/{UNIT}"
+
+
+def test_an_account_is_made_once_and_goes_with_its_last_unit(
+    machine: Machine, commands: FakeCommands
+) -> None:
+    text = f"[Service]\nUser={ACCOUNT}\nExecStart=@program@\n"
+    other = file(machine, f"{SYSTEM}-web-cccc3333.service")
+    for name in ("bbbb2222", "cccc3333"):
+        own = {"release": name, "unit": f"{SYSTEM}-web-{name}.service", "text": text}
+        assert machine.run("unit", "up", unit(**own)).code == 0
+        commands.answer("getent", f"{ACCOUNT}:x:998:998:Homeport runs an app as this account::\n")
+    (made,) = commands.lines("useradd")
+    assert made.startswith("useradd --system --user-group --no-create-home")
+    assert made.endswith(f" {ACCOUNT}")
+    left = {"app": "web", "account": ACCOUNT}
+    assert machine.run("unit", "down", {**left, "release": "bbbb2222", "units": [UNIT]}).code == 0
+    assert commands.lines("userdel") == []
+    last = {**left, "release": "cccc3333", "units": [other.name]}
+    assert machine.run("unit", "down", last).code == 0
+    assert commands.lines("userdel") == [f"userdel {ACCOUNT}"]
+
+
+def test_an_account_that_the_host_had_before_stays(
+    machine: Machine, commands: FakeCommands
+) -> None:
+    commands.answer("getent", "shop:x:1001:1001:The shop:/srv:/bin/sh\n")
+    machine.run("unit", "up", unit(account="shop"))
+    spec = {"app": "web", "release": "bbbb2222", "units": [UNIT], "account": "shop"}
+    assert machine.run("unit", "down", spec).code == 0
+    assert commands.lines("user") == []
 
 
 def test_a_unit_that_runs_as_it_should_is_left_alone(
@@ -144,7 +178,7 @@ def test_a_release_goes_with_its_jobs_and_their_receipts(
     machine.write_receipt("job-web-bbbb2222-migrate", {"seconds": 1})
     machine.write_receipt("job-web-cccc3333-migrate", {"seconds": 1})
     commands.forget()
-    spec = {"app": "web", "release": "bbbb2222", "units": [UNIT, JOB]}
+    spec = {"app": "web", "release": "bbbb2222", "units": [UNIT, JOB], "account": ACCOUNT}
     assert machine.run("unit", "down", spec).code == 0
     assert f"systemctl disable --now {UNIT}" in changes(commands)
     assert f"systemctl disable --now {JOB}" in changes(commands)
