@@ -43,13 +43,13 @@ class WorkloadArgs:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Plain values; RELEASE and, for apps, PORT are set besides."""
     secrets: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
-    """NAME is the file /run/secrets/NAME, to which the variable NAME_FILE points."""
+    """Each is a file that its account alone reads; the variable NAME_FILE says where."""
     networks: Sequence[PrivateNetwork] = ()
     """Joined besides the network of its own, which every workload has."""
     user: str = DEFAULT_USER
     """Numeric user and group that it runs as."""
     command: Sequence[str] = ()
-    """Replaces the image's command."""
+    """Replaces the image's command; what runs of an artefact."""
     tmpfs_mib: Mapping[str, int] = dataclasses.field(default_factory=lambda: {"/tmp": 64})  # noqa: S108
     """Folders in memory that it may write to; everything else is read-only."""
     jobs: Sequence[Job] = ()
