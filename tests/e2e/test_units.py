@@ -53,7 +53,7 @@ def stack(
         stack.destroy()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def as_it_was(stack: LocalStack) -> Iterator[None]:
     """Bring back the artefact and the settings that every test begins with."""
     yield
@@ -95,6 +95,7 @@ def test_a_second_up_changes_nothing_and_opens_no_connection(stack: LocalStack) 
     assert set(changes(stack.up())) == {"unchanged"}
 
 
+@pytest.mark.usefixtures("as_it_was")
 def test_a_new_artefact_loses_no_request_and_leaves_the_old_one_for_a_way_back(
     stack: LocalStack,
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_new_artefact_loses_no_request_and_leaves_the_old_one_for_a_way_back(
     assert after in listed
 
 
+@pytest.mark.usefixtures("as_it_was")
 @pytest.mark.parametrize(
     ("setting", "seconds", "said"),
     [
@@ -140,6 +142,7 @@ def test_a_broken_release_keeps_the_old_one_and_the_next_up_converges(
     assert units(stack) == own
 
 
+@pytest.mark.usefixtures("as_it_was")
 def test_a_worker_that_crashes_keeps_the_old_one(stack: LocalStack) -> None:
     own = both(stack)
     stack.configure(worker_fail_mode="crash-after:0")
@@ -228,7 +231,7 @@ def test_cron_jobs_run_as_units_and_in_containers(stack: LocalStack) -> None:
     until(lambda: stack.ssh(f"{asked} || :") != "", 30, "a run of the unit")
     asked = "journalctl --quiet --output=cat --boot | grep -F '50% of $HOME' || :"
     until(lambda: stack.ssh(asked) != "", 30, "a run of the container")
-    assert stack.ssh("systemctl --failed --plain --no-legend 'units-test-*'") == ""
+    assert stack.ssh("systemctl list-units --failed --plain --no-legend 'units-test-*'") == ""
 
 
 def test_a_restart_of_the_server_brings_everything_back(stack: LocalStack) -> None:

@@ -160,7 +160,7 @@ if config.get_bool("apps") is not False:
             after=[web],
         ),
     )
-    often = Schedule(calendar="*:*:0/5")
+    often = Schedule(calendar="*:*:0/10")
     CronJob(
         "check",
         CronJobArgs(
