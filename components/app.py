@@ -1,4 +1,4 @@
-"""An app: releases of one image, one of which gets the traffic of a stable loopback port."""
+"""An app: releases, one of which gets the traffic of a stable loopback port."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ class AppArgs(WorkloadArgs):
     health: HealthCheck
     """When a release may get traffic."""
     container_port: int = 8000
-    """Where the image listens; it is told in PORT."""
+    """Where the image listens; it is told in PORT. A unit has no port but its release's own."""
     port: int | None = None
     """The stable loopback port; None derives it from the app's name."""
     drain_seconds: int = 30

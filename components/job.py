@@ -17,7 +17,7 @@ RESERVED_VARIABLES = frozenset({"RELEASE", "PORT"})
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One run of the release's own image; it has to end with 0 before the release starts.
+    """One run of the release's own image or artefact; it has to end with 0 before that starts.
 
     It runs on the networks of its app, as its user, with its limits and hardening. It has its own
     environment and secrets, so that the app need not know, say, the password that may migrate.
@@ -26,11 +26,11 @@ class Job:
     name: str
     """A noun or verb that names it in logs: `migrate`."""
     command: Sequence[str]
-    """What runs in the image."""
+    """What runs in the image or artefact."""
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Plain values; RELEASE is set besides."""
     secrets: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
-    """NAME is the file /run/secrets/NAME, to which the variable NAME_FILE points."""
+    """Each is a file that its account alone reads; the variable NAME_FILE says where."""
     timeout_seconds: int = 600
     """It is stopped, and the deploy ends with the old release serving, when it takes longer."""
 

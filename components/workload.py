@@ -1,4 +1,4 @@
-"""What apps and workers have in common: the contract between an image and where it runs."""
+"""What apps and workers have in common: the contract between what is deployed and where it runs."""
 
 import dataclasses
 import re
@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from . import release
+from .artefact import Artefact
 from .host import Host
 from .job import Job, check_environment, check_secrets
 from .network import PrivateNetwork
@@ -17,6 +18,8 @@ from .secrets import Secret
 
 _USER = re.compile(r"\d{1,9}:\d{1,9}")
 _RESERVED_JOBS = {"image", "secrets", "route", "drain", "switch", "settle", "network"}
+_RESERVED_JOBS |= {"artefact", "upload", "venv", "leave", "unit", "timer"}
+DEFAULT_USER = "10001:10001"
 SMALLEST_MEMORY_MIB = 6
 """Docker refuses less."""
 
@@ -29,8 +32,10 @@ class WorkloadArgs:
     """The machine that it runs on."""
     image: str | None = None
     """`name:tag` or `name:tag@sha256:...`; each release resolves a tag once, when it pulls."""
+    artefact: Artefact | None = None
+    """What is deployed where there is no image; exactly one of both is needed."""
     runtime: Runtime | None = None
-    """What runs it; None is Docker for an image."""
+    """What runs it; None is Docker for an image, systemd for an artefact."""
     memory_mib: int
     """Limit; it is stopped when it needs more. It gets no swap."""
     cpus: float | None = None
@@ -38,13 +43,13 @@ class WorkloadArgs:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Plain values; RELEASE and, for apps, PORT are set besides."""
     secrets: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
-    """NAME is the file /run/secrets/NAME, to which the variable NAME_FILE points."""
+    """Each is a file that its account alone reads; the variable NAME_FILE says where."""
     networks: Sequence[PrivateNetwork] = ()
     """Joined besides the network of its own, which every workload has."""
-    user: str = "10001:10001"
+    user: str = DEFAULT_USER
     """Numeric user and group that it runs as."""
     command: Sequence[str] = ()
-    """Replaces the image's command."""
+    """Replaces the image's command; what runs of an artefact."""
     tmpfs_mib: Mapping[str, int] = dataclasses.field(default_factory=lambda: {"/tmp": 64})  # noqa: S108
     """Folders in memory that it may write to; everything else is read-only."""
     jobs: Sequence[Job] = ()
@@ -71,6 +76,9 @@ class WorkloadArgs:
             raise ValueError(msg) from None
 
     def _check(self) -> None:
+        if (self.image is None) == (self.artefact is None):
+            msg = "image, artefact: exactly one of both says what is deployed"
+            raise ValueError(msg)
         if self.image is not None:
             release.check_image(self.image)
         check_environment("environment", self.environment)
@@ -97,6 +105,7 @@ def configuration(args: WorkloadArgs, rendered: Mapping[str, Any]) -> dict[str, 
     return {
         "instance": rendered,
         "image": args.image,
+        **({"artefact": args.artefact.id} if args.artefact else {}),
         "secrets": {name: secret.version for name, secret in args.secrets.items()},
         "jobs": [job.configuration() for job in args.jobs],
         "revision": args.revision,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from _asked import Look
-from _homeport import at, fail, run
+from _homeport import Spec, at, fail, read_receipt, run
 
 SECRETS = "/run/secrets"
 LOG_LINES = 40
@@ -54,4 +54,62 @@ def inspect(container: str) -> dict[str, Any]:
             return {}
         fail("Docker does not answer", result.stderr, "look at `systemctl status docker`")
     found: dict[str, Any] = json.loads(result.stdout)[0]
+    return found
+
+
+def create_command(spec: Spec) -> list[str]:
+    """Return the command that makes the container: hardened like the app's own."""
+    limits = [f"--memory={spec['memory_mib']}m", f"--memory-swap={spec['memory_mib']}m"]
+    if spec.get("cpus"):
+        limits.append(f"--cpus={spec['cpus']:g}")
+    argv = ["docker", "create", f"--name={spec['container']}", f"--user={spec['user']}", *limits]
+    argv += ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--init"]
+    argv += ["--log-driver=json-file", "--log-opt=max-size=10m", "--log-opt=max-file=3"]
+    argv += ["--restart=no", f"--label=homeport.system={spec['system']}"]
+    argv += [f"--network={network}" for network in spec["networks"][:1]]
+    argv += [f"--tmpfs={path}:{options}" for path, options in sorted(spec["tmpfs"].items())]
+    argv += [f"--env={key}={value}" for key, value in sorted(spec["environment"].items())]
+    if spec["secrets"]:
+        source = at(spec["secrets"])
+        argv.append(f"--mount=type=bind,source={source},target=/run/secrets,readonly")
+    return [*argv, spec["image"], *spec["command"]]
+
+
+def unit_text(container: Spec, spec: Spec) -> str:
+    """Return the unit that runs a container to its end, and leaves nothing of it."""
+    name = container["container"]
+    remove = ["docker", "rm", "--force", "--volumes", name]
+    connect = [["docker", "network", "connect", net, name] for net in container["networks"][1:]]
+    before = [create_command(container), *connect]
+    lines = [
+        "[Unit]",
+        f"Description={spec['step']}",
+        "Requires=docker.service",
+        "After=docker.service",
+        "",
+        "[Service]",
+        "Type=oneshot",
+        f"ExecStartPre=-{words(remove)}",
+        *(f"ExecStartPre={words(argv)}" for argv in before),
+        f"ExecStart={words(['docker', 'start', '--attach', name])}",
+        f"ExecStopPost=-{words(remove)}",
+        f"SyslogIdentifier={name}",
+        f"TimeoutStartSec={spec['timeout_seconds']}s",
+        f"TimeoutStopSec={container['stop_seconds']}s",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def words(argv: list[str]) -> str:
+    """Return a command line as a unit file has it."""
+    escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "%": "%%", "$": "$$"}
+    quoted = ['"' + "".join(escapes.get(c, c) for c in word) + '"' for word in argv[1:]]
+    return " ".join([f"/usr/bin/{argv[0]}", *quoted])
+
+
+def image_of(spec: Spec) -> str:
+    """Return the image that the release was prepared with."""
+    found: str = read_receipt(spec, f"image-{spec['app']}-{spec['release']}").get("id", "")
+    if not found:
+        fail(f"there is no image of release {spec['release']}", "", "run `pulumi refresh`, then up")
     return found

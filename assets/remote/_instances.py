@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import _containers
+import _units
 from _asked import Look
 from _homeport import fail
 
 RESTARTS = 3
-KINDS = {"docker": _containers}
+KINDS = {"docker": _containers, "systemd": _units}
 
 Instance = dict[str, str]
 

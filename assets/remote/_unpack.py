@@ -19,10 +19,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple, NoReturn
 
 from _homeport import fail
+from _room import check_disk
 
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
 CURE = "pack the artefact again, with relative names, files, folders and inner links only"
-ROOM = "make room: `df -h` and `du -xh / | sort -h | tail` show what takes it"
 
 
 class Entry(NamedTuple):
@@ -73,7 +73,7 @@ def put(entry: Entry, place: Path, target: Path, spare_mib: int) -> None:
     content = entry.open() if entry.kind == "file" else None
     if content is None:
         refuse(entry.name, "is neither file nor folder nor link")
-    check_disk(target, spare_mib, entry.size)
+    check_disk(target, spare_mib, "an artefact", entry.size)
     try:
         with content, place.open("xb") as file:
             shutil.copyfileobj(content, file, 2**20)
@@ -154,12 +154,3 @@ def zip_entry(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
     return Entry(
         info.filename, kind, bool(mode & 0o111), info.file_size, aim, lambda: opened.open(info)
     )
-
-
-def check_disk(path: Path, spare_mib: int, size: int = 0) -> None:
-    """Refuse to write `size` bytes where `spare_mib` would not stay free."""
-    status = os.statvfs(path)
-    left = (status.f_bavail * status.f_frsize - size) // 2**20
-    if left < spare_mib:
-        what = f"only {left} MiB would stay free at {path}; {spare_mib} have to"
-        fail(f"there is no room for the artefact: {what}", "", ROOM)

@@ -38,7 +38,8 @@ from _homeport import (
     run,
     write_receipt,
 )
-from _unpack import check_disk, unpack
+from _room import check_disk
+from _unpack import unpack
 
 PAUSES = (1, 4)
 CHUNK = 2**20
@@ -96,7 +97,7 @@ def make(spec: Spec, place: Path) -> None:
     make_directory(work, mode=0o700)
     try:
         archive, files = work / "archive", work / "files"
-        check_disk(work, spec["disk_mib"])
+        check_disk(work, spec["disk_mib"], "an artefact")
         {"upload": take_upload, "url": download, "git": clone}[spec["source"]["kind"]](
             spec, archive
         )
@@ -127,7 +128,7 @@ def take_upload(spec: Spec, archive: Path) -> None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             fail(f"{uploaded(spec)} is no file", "", UPLOAD_AGAIN.format(id=spec["id"]))
-        check_disk(archive.parent, spec["disk_mib"], status.st_size)
+        check_disk(archive.parent, spec["disk_mib"], "an artefact", status.st_size)
         digest = copy(source, archive, spec["disk_mib"])
     if digest != spec["source"]["sha256"]:
         forget_upload(spec)
@@ -202,7 +203,7 @@ def copy(source: IO[bytes], target: Path, spare_mib: int) -> str:
     digest = hashlib.sha256()
     with target.open("wb") as file:
         while chunk := source.read(CHUNK):
-            check_disk(target.parent, spare_mib, len(chunk))
+            check_disk(target.parent, spare_mib, "an artefact", len(chunk))
             digest.update(chunk)
             file.write(chunk)
     return digest.hexdigest()

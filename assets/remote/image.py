@@ -8,7 +8,6 @@ newest few.
 """
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -26,6 +25,7 @@ from _homeport import (
     run,
     write_receipt,
 )
+from _room import check_memory, free_mib
 
 KEPT = 3
 PAUSES = (1, 4)
@@ -141,21 +141,9 @@ def check_disk(wanted_mib: int) -> None:
     """Refuse to pull onto a disk that is nearly full."""
     root = run(["docker", "info", "--format", "{{.DockerRootDir}}"]).stdout.strip()
     path = Path(root) if Path(root).exists() else at("/")
-    status = os.statvfs(path)
-    free = status.f_bavail * status.f_frsize // 2**20
+    free = free_mib(path)
     if free < wanted_mib:
         fail(f"only {free} MiB are free below {root}; a pull needs {wanted_mib}", "", ROOM)
-
-
-def check_memory(wanted_mib: int) -> None:
-    """Refuse to start a release that could not use its limit beside the one that serves."""
-    path = at("/proc/meminfo")
-    rows = [line.split() for line in path.read_text().splitlines()]
-    known = {row[0].rstrip(":"): int(row[1]) // 1024 for row in rows}
-    free = known.get("MemAvailable", wanted_mib) + known.get("SwapFree", 0)
-    if free < wanted_mib:
-        what = f"only {free} MiB of memory are free; the new release may use {wanted_mib}"
-        fail(what, "", "lower memory_mib, stop what is not needed, or take a larger server")
 
 
 if __name__ == "__main__":

@@ -1,76 +1,40 @@
 #!/usr/bin/python3 -B
 """Runs a release's job in a container of its own, once, and leaves nothing behind.
 
-A job that ended with 0 is written down and never runs again for this release. One that failed, took
-too long or was cut off runs again with the next `up`; what it left is removed first. The receipt
-goes with the release (see `image`): one that comes back runs its jobs again.
+When it runs again, `_jobs` says; what a run that was cut off left is removed first.
 """
 
-import json
-import shutil
 import subprocess
-import sys
-import time
 from pathlib import Path
 
-from _homeport import (
-    Spec,
-    at,
-    fail,
-    main,
-    read_receipt,
-    run,
-    write_receipt,
-)
+from _containers import create_command
+from _homeport import Spec, at, fail, main, run
 from _instances import last_lines
-
-CURE = "mend what it says and run `pulumi up` again; the release before still serves"
+from _jobs import CURE, once
 
 
 def up(spec: Spec) -> None:
     """Run the job unless it is done."""
-    if read_receipt(spec, spec["receipt"]):
-        sys.stdout.write(json.dumps({"done_before": True}) + "\n")
-        return
+    once(spec, spec["container"], work)
+
+
+def work(spec: Spec) -> None:
+    """Run the job's container to its end, which has to be 0 and in time."""
     secrets = at(spec["secrets"]) if spec["secrets"] else None
-    start = time.monotonic()
     clear(spec)
     try:
-        run(create(spec), cure=CURE)
+        run(create_command(spec), cure=CURE)
         for network in spec["networks"][1:]:
             run(["docker", "network", "connect", network, spec["container"]], cure=CURE)
         run(["docker", "start", spec["container"]], cure=CURE)
         finish(spec, secrets)
     finally:
         clear(spec)
-    seconds = round(time.monotonic() - start, 3)
-    write_receipt(spec, spec["receipt"], {"container": spec["container"], "seconds": seconds})
-    if secrets:
-        shutil.rmtree(secrets, ignore_errors=True)
-    sys.stdout.write(json.dumps({"seconds": seconds}) + "\n")
 
 
 def clear(spec: Spec) -> None:
     """Remove the job's container, whatever it does."""
     run(["docker", "rm", "--force", "--volumes", spec["container"]], check=False)
-
-
-def create(spec: Spec) -> list[str]:
-    """Return the command that makes the container: hardened like the app's own."""
-    limits = [f"--memory={spec['memory_mib']}m", f"--memory-swap={spec['memory_mib']}m"]
-    if spec.get("cpus"):
-        limits.append(f"--cpus={spec['cpus']:g}")
-    argv = ["docker", "create", f"--name={spec['container']}", f"--user={spec['user']}", *limits]
-    argv += ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--init"]
-    argv += ["--log-driver=json-file", "--log-opt=max-size=10m", "--log-opt=max-file=3"]
-    argv += ["--restart=no", f"--label=homeport.system={spec['system']}"]
-    argv += [f"--network={network}" for network in spec["networks"][:1]]
-    argv += [f"--tmpfs={path}:{options}" for path, options in sorted(spec["tmpfs"].items())]
-    argv += [f"--env={key}={value}" for key, value in sorted(spec["environment"].items())]
-    if spec["secrets"]:
-        source = at(spec["secrets"])
-        argv.append(f"--mount=type=bind,source={source},target=/run/secrets,readonly")
-    return [*argv, spec["image"], *spec["command"]]
 
 
 def finish(spec: Spec, secrets: Path | None) -> None:

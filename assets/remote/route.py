@@ -36,6 +36,10 @@ POLL_SECONDS = 0.05
 LOOK_SECONDS = 0.5
 # Connections through which something may still come or go (Linux's numbers of TCP states).
 OPEN_STATES = {"01", "03", "08"}
+LISTENING = "0A"
+# How Linux writes ::1, and the first part of ::ffff:127.0.0.1, on little-endian machines.
+LOOPBACK_6 = "00000000000000000000000001000000"
+MAPPED = "0000000000000000FFFF0000"
 GATEWAY_ERRORS = (502, 503, 504)
 
 
@@ -85,10 +89,14 @@ def gate(spec: Spec) -> None:
         row = 0 if problem else row + 1
         if row < health["successes"]:
             time.sleep(POLL_SECONDS)
-    if not listens(spec["release_port"]):
+    heard = listeners(spec["release_port"])
+    if not heard:
         what = f"nothing listens on 127.0.0.1:{spec['release_port']}, yet it answers"
         cure = "the drain counts connections of docker-proxy: set userland-proxy to true in "
         fail(what, "", cure + "/etc/docker/daemon.json and restart Docker")
+    if not all(on_loopback(address) for address in heard):
+        what = f"release {spec['release']} listens on port {spec['release_port']} for everybody"
+        fail(f"{what}, not on the loopback alone", "", "let it listen on 127.0.0.1, as HOST says")
 
 
 def give_up(spec: Spec, watch: Watch, problem: str) -> NoReturn:
@@ -225,23 +233,30 @@ def drain(port: int, seconds: float) -> int:
 
 def connections(port: int) -> int:
     """Return how many connections are open at a local port."""
-    return sum(state in OPEN_STATES for state in states(port))
+    return sum(state in OPEN_STATES for _, state in sockets(port))
 
 
-def listens(port: int) -> bool:
-    """Return whether a process listens on a local port."""
-    return "0A" in states(port)
+def listeners(port: int) -> list[str]:
+    """Return the addresses, as the kernel writes them, at which something listens on a port."""
+    return [address for address, state in sockets(port) if state == LISTENING]
 
 
-def states(port: int) -> list[str]:
-    """Return the TCP states of all sockets of a local port."""
+def on_loopback(address: str) -> bool:
+    """Return whether an address, as the kernel writes it, is reached from this machine alone."""
+    last_of_four = address[-2:] == "7F" and (len(address) == 8 or address[:24] == MAPPED)
+    return last_of_four or address == LOOPBACK_6
+
+
+def sockets(port: int) -> list[tuple[str, str]]:
+    """Return address and TCP state of all sockets of a local port."""
     found = []
     for name in ("/proc/net/tcp", "/proc/net/tcp6"):
         if at(name).exists():
             for line in at(name).read_text().splitlines()[1:]:
                 _, local, _, state = line.split()[:4]
-                if int(local.rpartition(":")[2], 16) == port:
-                    found.append(state)
+                address, _, number = local.rpartition(":")
+                if int(number, 16) == port:
+                    found.append((address, state))
     return found
 
 

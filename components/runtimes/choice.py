@@ -3,6 +3,7 @@
 from ..workload import WorkloadArgs
 from .docker import Docker
 from .runtime import Runtime
+from .systemd import Systemd
 
 
 def chosen(args: WorkloadArgs) -> Runtime:
@@ -11,7 +12,7 @@ def chosen(args: WorkloadArgs) -> Runtime:
     Raises:
         ValueError: it cannot; naming component, field, rule and cure.
     """
-    runtime = args.runtime or Docker()
+    runtime = args.runtime or (Systemd() if args.artefact else Docker())
     try:
         runtime.check(args)
     except ValueError as error:

@@ -9,9 +9,12 @@ import pulumi_docker as docker
 
 from ..job import Job
 from ..network import PrivateNetwork, PrivateNetworkArgs
+from ..schedule import Schedule
 from ..workload import WorkloadArgs
 from .container import container_arguments, environment, tmpfs
 from .runtime import Instance, Release, Runtime
+from .secret_folders import job_receipt, secret_folders
+from .unit import timer_text
 
 _FREE_DISK_MIB = 2048
 
@@ -33,6 +36,10 @@ class Docker(Runtime):
         """Make network, image, secret files, jobs and container."""
         return _Start(release).instance()
 
+    def schedule(self, release: Release, when: Schedule, timeout_seconds: int) -> Instance:
+        """Make the same, and a timer of the host's systemd in place of the container."""
+        return _Start(release).timer(when, timeout_seconds)
+
 
 class _Start:
     """Makes the resources of one release."""
@@ -43,20 +50,7 @@ class _Start:
         self._remote = release.args.host.remote
 
     def instance(self) -> Instance:
-        own = PrivateNetwork(
-            self._release.app,
-            PrivateNetworkArgs(host=self._args.host),
-            pulumi.ResourceOptions(parent=self._release.parent),
-        )
-        networks = [own, *self._args.networks]
-        image = self._image()
-        before: list[pulumi.Resource] = [network.network for network in networks]
-        before += self._args.after
-        secrets = self._secrets()
-        if secrets:
-            before.append(secrets)
-        for job in self._args.jobs:
-            before.append(self._job(job, networks, image, before))
+        _, image, before = self._prepared()
         container = docker.Container(
             f"{self._release.app}-{self._release.id}",
             image=image.stdout,
@@ -78,6 +72,79 @@ class _Start:
             ),
         )
         return Instance(kind="docker", name=self._release.name, resource=container)
+
+    def timer(self, when: Schedule, timeout_seconds: int) -> Instance:
+        release, name = self._release, f"{self._release.name}.timer"
+        networks, image, before = self._prepared()
+        own = {
+            "app": release.app,
+            "release": release.id,
+            "unit": f"{release.name}.service",
+            "timer": name,
+            "timeout_seconds": timeout_seconds,
+        }
+        # As for units: what takes away stands before the start, and opens no connection.
+        leave = self._remote.step(
+            f"{release.app}-leave-{release.id}",
+            "timer",
+            own,
+            up=False,
+            down=True,
+            timeout_seconds=timeout_seconds + 120,
+            opts=pulumi.ResourceOptions(parent=release.parent, depends_on=[image, *before]),
+        )
+        container = {
+            **self._container(networks),
+            "container": release.name,
+            "command": list(self._args.command),
+            "environment": environment(self._args.environment, self._args.secrets, release.id),
+            "secrets": f"{release.folder}/secrets" if self._args.secrets else None,
+            "system": self._remote.system,
+            "stop_seconds": self._args.stop_seconds,
+        }
+        started = self._remote.step(
+            f"{release.app}-timer-{release.id}",
+            "timer",
+            {
+                **own,
+                "timer_text": timer_text(release.own, release.id, when),
+                "calendar": when.calendar,
+                "container": container,
+            },
+            opts=pulumi.ResourceOptions(parent=release.parent, depends_on=[leave]),
+        )
+        return Instance(kind="systemd", name=name, resource=started)
+
+    def _prepared(
+        self,
+    ) -> tuple[list[PrivateNetwork], command.remote.Command, list[pulumi.Resource]]:
+        """Make everything that comes before the release itself starts."""
+        own = PrivateNetwork(
+            self._release.app,
+            PrivateNetworkArgs(host=self._args.host),
+            pulumi.ResourceOptions(parent=self._release.parent),
+        )
+        networks = [own, *self._args.networks]
+        image = self._image()
+        before: list[pulumi.Resource] = [network.network for network in networks]
+        before += self._args.after
+        secrets = self._secrets()
+        if secrets:
+            before.append(secrets)
+        for job in self._args.jobs:
+            before.append(self._job(job, networks, image, before))
+        return networks, image, before
+
+    def _container(self, networks: Sequence[PrivateNetwork]) -> dict[str, Any]:
+        """Return what the host's tools are told of every container that runs to its end."""
+        args = self._args
+        return {
+            "networks": [network.docker_name for network in networks],
+            "user": args.user,
+            "memory_mib": args.memory_mib,
+            "cpus": args.cpus,
+            "tmpfs": tmpfs(args.tmpfs_mib),
+        }
 
     def _image(self) -> command.remote.Command:
         login = self._args.registry
@@ -102,23 +169,7 @@ class _Start:
     def _secrets(self) -> command.remote.Command | None:
         """Write the secret files of the container and of its jobs, all in one step."""
         uid, gid = (int(number) for number in self._args.user.split(":"))
-        owners: list[tuple[str, Mapping[str, Any], str | None]] = [
-            ("secrets", self._args.secrets, None)
-        ]
-        owners += [
-            (f"{job.name}-secrets", job.secrets, self._job_receipt(job)) for job in self._args.jobs
-        ]
-        folders = [
-            {
-                "path": f"{self._release.folder}/{folder}",
-                "uid": uid,
-                "gid": gid,
-                "files": {key: secret.value for key, secret in secrets.items()},
-                "unless_receipt": receipt,
-            }
-            for folder, secrets, receipt in owners
-            if secrets
-        ]
+        folders = secret_folders(self._release, uid=uid, gid=gid)
         if not folders:
             return None
         return self._remote.step(
@@ -137,28 +188,19 @@ class _Start:
         before: Sequence[pulumi.Resource],
     ) -> command.remote.Command:
         """Run one job; `before` holds the jobs that come first."""
-        args = self._args
         return self._remote.step(
             f"{self._release.app}-{job.name}-{self._release.id}",
             "job",
             {
-                "receipt": self._job_receipt(job),
+                "receipt": job_receipt(self._release, job),
                 "container": f"{self._release.own}-{job.name}",
                 "image": image.stdout,
                 "command": list(job.command),
                 "environment": environment(job.environment, job.secrets, self._release.id),
                 "secrets": f"{self._release.folder}/{job.name}-secrets" if job.secrets else None,
-                "networks": [network.docker_name for network in networks],
-                "user": args.user,
-                "memory_mib": args.memory_mib,
-                "cpus": args.cpus,
-                "tmpfs": tmpfs(args.tmpfs_mib),
+                **self._container(networks),
                 "timeout_seconds": job.timeout_seconds,
             },
             timeout_seconds=job.timeout_seconds + 120,
             opts=pulumi.ResourceOptions(parent=self._release.parent, depends_on=[image, *before]),
         )
-
-    def _job_receipt(self, job: Job) -> str:
-        # Removed with the image's own receipt, which saves a connection per job.
-        return f"job-{self._release.app}-{self._release.id}-{job.name}"

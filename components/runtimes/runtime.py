@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pulumi
 
+from ..schedule import Schedule
+
 if TYPE_CHECKING:
     from ..workload import WorkloadArgs
 
@@ -105,3 +107,15 @@ class Runtime(abc.ABC):
         What is prepared (image, artefact, secrets) does not wait for `args.after`; jobs and the
         instance do.
         """
+
+    def schedule(self, release: Release, when: Schedule, timeout_seconds: int) -> Instance:  # noqa: ARG002
+        """Make the resources of one release that runs to its end, again and again.
+
+        Returns:
+            The timer.
+
+        Raises:
+            ValueError: this runtime has no timers.
+        """
+        msg = f"runtime: {type(self).__name__} has no timers; take another one for a CronJob"
+        raise ValueError(msg)

@@ -175,9 +175,16 @@ def test_the_deploy_account_has_no_password_and_no_other_way_in(
     machine: Machine, local: LocalCloud, tmp_path: Path
 ) -> None:
     stack = stack_for("sudo", machine, local, tmp_path / "stack")
+    (stack.folder / "page").mkdir()
+    (stack.folder / "page/index.html").write_text("hello")
+    stack.configure(artefact="page")
     account = deploy_account("xsudo-test")
     stack.up()
     try:
+        # What such an account uploads lies where only root writes, and no copy stays with it.
+        assert machine.run(f"cat {stack.output('page')}/index.html") == "hello"
+        assert machine.run(f"stat --format=%U:%a {stack.output('page')}/*") == "root:644\n"
+        assert machine.run(f"ls -A /home/{account} | grep homeport || :") == ""
         assert machine.run(f"getent shadow {account} | cut -d: -f2") == "*\n"
         keys_file = machine.run(f"cat /home/{account}/.ssh/authorized_keys")
         assert keys_file.startswith("restrict,")

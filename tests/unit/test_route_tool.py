@@ -111,6 +111,33 @@ def test_a_healthy_release_gets_the_traffic_and_the_map_is_kept_for_the_next_boo
     assert receipt["release_port"] == server.port
 
 
+@pytest.mark.parametrize(
+    ("address", "closed"),
+    [
+        ("0100007F", True),
+        ("3500007F", True),
+        ("00000000", False),
+        ("0100000A", False),
+        ("00000000000000000000000001000000", True),
+        ("0000000000000000FFFF00000100007F", True),
+        ("00000000000000000000000000000000", False),
+        ("0000000000000000FFFF00000100000A", False),
+    ],
+)
+def test_a_release_that_others_could_reach_past_the_proxy_gets_no_traffic(
+    machine: Machine, address: str, closed: bool
+) -> None:
+    with release() as server:
+        rows = f"  sl  local_address\n  0: {address}:{server.port:04X} 0:0 0A x\n"
+        machine.write("/proc/net/tcp" + "6" * (len(address) > 8), rows)
+        ended = machine.run("route", "up", spec(server, server.port))
+    assert (ended.code == 0) is closed, ended.err
+    if not closed:
+        assert f"listens on port {server.port} for everybody" in ended.err
+        assert "next: let it listen on 127.0.0.1" in ended.err
+        assert machine.routes() is None
+
+
 def test_health_has_to_hold_several_times_in_a_row(machine: Machine) -> None:
     with release(statuses=[503, 200, 200, 503, 200]) as server:
         listening(machine, server.port)

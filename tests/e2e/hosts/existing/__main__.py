@@ -6,6 +6,8 @@ import pulumi
 import pulumi_docker as docker
 
 from components import secrets
+from components.artefact import Artefact, ArtefactArgs
+from components.artefact_source import LocalSource
 from components.existing_server import ExistingServer, ExistingServerArgs
 from components.ssh import Bastion
 
@@ -37,4 +39,8 @@ docker.Volume(
     name=f"kept-{pulumi.get_project()}",
     opts=pulumi.ResourceOptions(provider=server.host.docker),
 )
+if config.get("artefact"):
+    source = LocalSource(path=config.require("artefact"))
+    page = Artefact("page", ArtefactArgs(host=server.host, source=source))
+    pulumi.export("page", page.path)
 pulumi.export("ssh", server.ssh_command)
