@@ -4,16 +4,16 @@ An instance is `{"kind": ..., "name": ..., "account": ...}` as `components.runti
 kind has a module that knows how to ask: `look`, `output` and `hint`.
 """
 
-import urllib.parse
 from pathlib import Path
 from typing import NoReturn
 
 import _containers
-from _asked import Look
+import _podman
+from _asked import Look, hide
 from _homeport import fail
 
 RESTARTS = 3
-KINDS = {"docker": _containers}
+KINDS = {"docker": _containers, "podman": _podman}
 
 Instance = dict[str, str]
 
@@ -31,7 +31,7 @@ def hint(instance: Instance) -> str:
 def last_lines(instance: Instance, secrets: Path | None = None) -> str:
     """Return the last lines that an instance wrote, the values of its secret files hidden."""
     text, own = KINDS[instance["kind"]].output(instance)
-    return hide(text, own or secrets)
+    return hide(text, values(own or secrets))
 
 
 class Watch:
@@ -69,13 +69,8 @@ class Watch:
         return found
 
 
-def hide(text: str, secrets: Path | None) -> str:
-    """Return the text with every value that a file of the folder holds replaced by its name."""
+def values(secrets: Path | None) -> dict[str, str]:
+    """Return what the files of a folder hold, by their names."""
     if secrets is None or not secrets.is_dir():
-        return text
-    for path in sorted(secrets.iterdir()):
-        value = path.read_text(errors="replace").strip()
-        for shape in {value, urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value)}:
-            if shape:
-                text = text.replace(shape, f"[{path.name}]")
-    return text
+        return {}
+    return {path.name: path.read_text(errors="replace") for path in sorted(secrets.iterdir())}

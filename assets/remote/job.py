@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""Runs a release's job in a container of its own, once, and leaves nothing behind.
+"""Runs a release's job in a container or unit of its own, once, and leaves nothing behind.
 
 A job that ended with 0 is written down and never runs again for this release. One that failed, took
 too long or was cut off runs again with the next `up`; what it left is removed first. The receipt
@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+import _podman
+import _unitjob
 from _homeport import (
     Spec,
     at,
@@ -32,8 +34,26 @@ def up(spec: Spec) -> None:
     if read_receipt(spec, spec["receipt"]):
         sys.stdout.write(json.dumps({"done_before": True}) + "\n")
         return
-    secrets = at(spec["secrets"]) if spec["secrets"] else None
     start = time.monotonic()
+    in_unit = "account" in spec
+    if in_unit:
+        _unitjob.execute(spec, CURE)
+    else:
+        execute(spec)
+    seconds = round(time.monotonic() - start, 3)
+    name = spec["name"] if in_unit else spec["container"]
+    write_receipt(spec, spec["receipt"], {"container": name, "seconds": seconds})
+    # Not earlier: a run that is cut off in between must find them again.
+    if in_unit:
+        _podman.remove_secrets(spec["account"], spec["secrets"])
+    elif spec["secrets"]:
+        shutil.rmtree(at(spec["secrets"]), ignore_errors=True)
+    sys.stdout.write(json.dumps({"seconds": seconds}) + "\n")
+
+
+def execute(spec: Spec) -> None:
+    """Run the job as a container of Docker, to its end."""
+    secrets = at(spec["secrets"]) if spec["secrets"] else None
     clear(spec)
     try:
         run(create(spec), cure=CURE)
@@ -43,11 +63,6 @@ def up(spec: Spec) -> None:
         finish(spec, secrets)
     finally:
         clear(spec)
-    seconds = round(time.monotonic() - start, 3)
-    write_receipt(spec, spec["receipt"], {"container": spec["container"], "seconds": seconds})
-    if secrets:
-        shutil.rmtree(secrets, ignore_errors=True)
-    sys.stdout.write(json.dumps({"seconds": seconds}) + "\n")
 
 
 def clear(spec: Spec) -> None:
@@ -67,6 +82,8 @@ def create(spec: Spec) -> list[str]:
     argv += [f"--network={network}" for network in spec["networks"][:1]]
     argv += [f"--tmpfs={path}:{options}" for path, options in sorted(spec["tmpfs"].items())]
     argv += [f"--env={key}={value}" for key, value in sorted(spec["environment"].items())]
+    for path, volume in sorted(spec.get("volumes", {}).items()):
+        argv.append(f"--mount=type=volume,source={volume},target={path}")
     if spec["secrets"]:
         source = at(spec["secrets"])
         argv.append(f"--mount=type=bind,source={source},target=/run/secrets,readonly")

@@ -36,6 +36,12 @@ POLL_SECONDS = 0.05
 LOOK_SECONDS = 0.5
 # Connections through which something may still come or go (Linux's numbers of TCP states).
 OPEN_STATES = {"01", "03", "08"}
+# The drain counts connections of the process that listens at the release's port.
+LISTENERS = {
+    "docker": "docker-proxy must listen there: set userland-proxy to true in "
+    "/etc/docker/daemon.json and restart Docker",
+    "podman": "rootlessport must listen there: see `ss -ltnp` on the host",
+}
 GATEWAY_ERRORS = (502, 503, 504)
 
 
@@ -87,8 +93,7 @@ def gate(spec: Spec) -> None:
             time.sleep(POLL_SECONDS)
     if not listens(spec["release_port"]):
         what = f"nothing listens on 127.0.0.1:{spec['release_port']}, yet it answers"
-        cure = "the drain counts connections of docker-proxy: set userland-proxy to true in "
-        fail(what, "", cure + "/etc/docker/daemon.json and restart Docker")
+        fail(what, "", LISTENERS.get(spec["instance"]["kind"], hint(spec["instance"])))
 
 
 def give_up(spec: Spec, watch: Watch, problem: str) -> NoReturn:

@@ -11,19 +11,19 @@ from ..job import Job
 from ..network import PrivateNetwork, PrivateNetworkArgs
 from ..workload import WorkloadArgs
 from .container import container_arguments, environment, tmpfs
+from .engines import FREE_DISK_MIB, check_accounts
 from .runtime import Instance, Release, Runtime
-
-_FREE_DISK_MIB = 2048
 
 
 class Docker(Runtime):
     """Runs an image as a container of the host's Docker engine."""
 
     def check(self, args: WorkloadArgs) -> None:
-        """Refuse a workload without an image."""
+        """Refuse a workload without an image, and what belongs to another engine."""
         if not args.image:
             msg = "image: the runtime docker runs an image; name one"
             raise ValueError(msg)
+        check_accounts(args, "", "docker")
 
     def rendered(self, release: Release) -> Mapping[str, Any]:
         """Return what `docker.Container` is given."""
@@ -51,6 +51,7 @@ class _Start:
         networks = [own, *self._args.networks]
         image = self._image()
         before: list[pulumi.Resource] = [network.network for network in networks]
+        before += [volume.volume for volume in self._args.volumes.values()]
         before += self._args.after
         secrets = self._secrets()
         if secrets:
@@ -90,7 +91,7 @@ class _Start:
                 "image": self._args.image,
                 "docker_config": login.folder if login else None,
                 "memory_mib": self._args.memory_mib,
-                "disk_mib": _FREE_DISK_MIB,
+                "disk_mib": FREE_DISK_MIB,
             },
             down=True,
             timeout_seconds=1800,
@@ -138,6 +139,7 @@ class _Start:
     ) -> command.remote.Command:
         """Run one job; `before` holds the jobs that come first."""
         args = self._args
+        volumes = {path: volume.full_name for path, volume in args.volumes.items()}
         return self._remote.step(
             f"{self._release.app}-{job.name}-{self._release.id}",
             "job",
@@ -148,11 +150,12 @@ class _Start:
                 "command": list(job.command),
                 "environment": environment(job.environment, job.secrets, self._release.id),
                 "secrets": f"{self._release.folder}/{job.name}-secrets" if job.secrets else None,
-                "networks": [network.docker_name for network in networks],
+                "networks": [network.full_name for network in networks],
                 "user": args.user,
                 "memory_mib": args.memory_mib,
                 "cpus": args.cpus,
                 "tmpfs": tmpfs(args.tmpfs_mib),
+                **({"volumes": volumes} if volumes else {}),
                 "timeout_seconds": job.timeout_seconds,
             },
             timeout_seconds=job.timeout_seconds + 120,
