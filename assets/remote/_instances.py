@@ -40,12 +40,15 @@ class Watch:
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self.restarts = 0
+        self.exit_code: int | None = None
         self.first = self._there().restarts
 
     def look(self) -> Look:
         """Return how it is, or fail when it has ended, or ends all the time."""
         found = self._there()
         self.restarts = restarts = found.restarts - self.first
+        if not found.running and found.exit_code is not None:
+            self.exit_code = found.exit_code
         if found.ended or restarts >= RESTARTS:
             self._fail(found, restarts)
         return found
@@ -55,7 +58,8 @@ class Watch:
         if found.out_of_memory:
             cure = "raise memory_mib: it was stopped when it needed more than its limit"
         again = f", {restarts} times by now" if restarts else ""
-        what = f"{self.instance['name']} ended with exit code {found.exit_code}{again}"
+        code = found.exit_code if self.exit_code is None else self.exit_code
+        what = f"{self.instance['name']} ended with exit code {code}{again}"
         fail(what, last_lines(self.instance), cure)
 
     def _there(self) -> Look:

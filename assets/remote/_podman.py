@@ -10,7 +10,7 @@ from _asked import Look, hide
 from _homeport import run
 
 LOG_LINES = 40
-ASKED = ("LoadState", "ActiveState", "NRestarts", "ExecMainStatus", "Result")
+ASKED = ("LoadState", "ActiveState", "NRestarts", "ExecMainCode", "ExecMainStatus")
 
 Instance = dict[str, str]
 
@@ -27,8 +27,8 @@ def look(instance: Instance) -> Look:
         running=running,
         ended=unit["ActiveState"] in ("failed", "inactive"),
         restarts=int(unit["NRestarts"]),
-        exit_code=int(unit["ExecMainStatus"]),
-        out_of_memory=unit["Result"] == "oom-kill",
+        # While it starts again, how it ended before is forgotten.
+        exit_code=None if unit["ExecMainCode"] == "0" else int(unit["ExecMainStatus"]),
         check=check(account, name) if running else [],
     )
 

@@ -26,8 +26,8 @@ class FakeAccount(FakeCommands):
             "LoadState": "loaded",
             "ActiveState": "active",
             "NRestarts": 0,
+            "ExecMainCode": 0,
             "ExecMainStatus": 0,
-            "Result": "success",
             **properties,
         }
         shown = "".join(f"{key}={value}\n" for key, value in known.items())

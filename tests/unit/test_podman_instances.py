@@ -13,6 +13,7 @@ from tests.unit.tool_runner import Machine
 NAME = "shop-staging-worker-bbbb2222"
 INSTANCE = {"kind": "podman", "name": NAME, "account": ACCOUNT}
 SETTLE = {"instance": INSTANCE, "settle_seconds": 0.3, "start_seconds": 5}
+EXITED = {"ExecMainCode": 1, "ExecMainStatus": 70}
 JOB_NAME = "shop-staging-web-bbbb2222-migrate"
 JOB = {
     "account": ACCOUNT,
@@ -62,8 +63,8 @@ def test_a_workers_own_check_is_run_inside_as_the_account(
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ({"ActiveState": "failed", "ExecMainStatus": 70}, "ended with exit code 70"),
-        ({"ActiveState": "inactive"}, "ended with exit code 0"),
+        ({"ActiveState": "failed", **EXITED}, "ended with exit code 70"),
+        ({"ActiveState": "inactive", "ExecMainCode": 1}, "ended with exit code 0"),
         ({"LoadState": "not-found", "ActiveState": "inactive"}, "there is no"),
         ({"ActiveState": "activating"}, "did not get healthy within 0.5 s: it does not run"),
     ],
@@ -84,10 +85,22 @@ def test_a_worker_that_does_not_run_fails_with_its_last_lines(
         assert f"`journalctl CONTAINER_NAME={NAME}`" in ended.err
 
 
+def test_how_a_worker_ended_is_known_though_it_starts_again_by_now(
+    machine: Machine, account: FakeAccount
+) -> None:
+    account.unit(NAME, ActiveState="activating", NRestarts=0, **EXITED)
+    process = machine.start("settle", "up", SETTLE)
+    while len(account.lines("systemctl")) < 3:
+        assert process.poll() is None
+    account.unit(NAME, ActiveState="activating", NRestarts=3)
+    _, err = process.communicate(timeout=30)
+    assert "ended with exit code 70, 3 times by now" in err
+
+
 def test_lines_of_the_unit_are_shown_when_the_container_wrote_none(
     machine: Machine, account: FakeAccount
 ) -> None:
-    account.unit(NAME, ActiveState="failed", ExecMainStatus=125)
+    account.unit(NAME, ActiveState="failed", ExecMainCode=1, ExecMainStatus=125)
     lines = f"journalctl --quiet --output=cat --lines=40 _UID={os.getuid()}"
     account.answer(f"{lines} CONTAINER_NAME={NAME}", "")
     account.answer(f"{lines} _SYSTEMD_USER_UNIT={NAME}.service", "no such secret\n")
@@ -144,7 +157,7 @@ def test_a_job_that_fails_shows_its_last_lines_keeps_its_secrets_and_runs_again(
 def test_a_release_that_ends_before_it_is_healthy_closes_the_gate(
     machine: Machine, account: FakeAccount
 ) -> None:
-    account.unit(NAME, ActiveState="failed", ExecMainStatus=70)
+    account.unit(NAME, ActiveState="failed", **EXITED)
     health = {"path": "/", "status": 200, "successes": 3, "try_seconds": 0.2, "start_seconds": 9}
     route = {
         "app": "web",
