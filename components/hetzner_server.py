@@ -220,7 +220,9 @@ class HetznerServer(pulumi.ComponentResource):
                 host_key=host_key.public,
                 private_key=login_key.private,
             ),
-            facts=HostFacts(cores=kind.cores, memory_mib=kind.memory_gib * MEBIBYTES),
+            facts=HostFacts(
+                cores=kind.cores, memory_mib=kind.memory_gib * MEBIBYTES, image=args.image
+            ),
             extra_packages=args.packages,
             extra_files=[File(path="/root/.ssh/authorized_keys", content=people, mode=0o600)],
             swap_mib=args.swap_mib,

@@ -16,6 +16,8 @@ class HostFacts:
     """Processors; None when only the machine itself knows."""
     memory_mib: int | None = None
     """Memory in MiB; None when only the machine itself knows."""
+    image: str | None = None
+    """System of the first boot, such as `debian-13`; None when only the machine itself knows."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -54,6 +54,12 @@ class PostgresServerArgs:
         """
         release.check_image(self.image)
         major_version(self.image)
+        if self.network.account:
+            msg = (
+                f"postgres: network: {self.network.full_name} belongs to the account "
+                f"{self.network.account}; the server runs in Docker, make one without account="
+            )
+            raise ValueError(msg)
         if self.memory_mib < SMALLEST_MEMORY_MIB:
             least = SMALLEST_MEMORY_MIB
             msg = f"postgres: memory_mib must be at least {least} (got {self.memory_mib})"
@@ -222,7 +228,7 @@ class PostgresServer(pulumi.ComponentResource):
             network_mode="bridge",
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(
-                    name=args.network.docker_name, aliases=[self.hostname]
+                    name=args.network.full_name, aliases=[self.hostname]
                 )
             ],
             mounts=[

@@ -8,9 +8,12 @@ import pulumi
 import pulumi_command as command
 
 from .host import Host
+from .rootless import RootlessAccount
 from .secrets import Secret
 
 _REGISTRY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
+FILE = "config.json"
+"""The file in a login's folder; both engines read it."""
 _DOCKER_HUB = "https://index.docker.io/v1/"
 
 
@@ -26,6 +29,8 @@ class RegistryLoginArgs:
     """The account; one that can only read is enough."""
     password: Secret
     """Its password or token."""
+    account: RootlessAccount | None = None
+    """Whose Podman pulls; None is Docker."""
 
     def __post_init__(self) -> None:
         """Refuse what is no registry.
@@ -45,12 +50,14 @@ class RegistryLoginArgs:
 
 
 class RegistryLogin(pulumi.ComponentResource):
-    """Credentials in a file that only root can read; used by nothing but pulls of given apps."""
+    """Credentials in a file that only who pulls can read; used by pulls of given apps alone."""
 
     registry: str
     """The registry that it opens."""
     folder: str
-    """Where the host keeps it, as DOCKER_CONFIG."""
+    """Where the host keeps it, as DOCKER_CONFIG; of a rootless account, from its home on."""
+    account: str
+    """The account whose Podman it is for; empty for Docker."""
     step: command.remote.Command
     """What writes it, for pulls to depend on."""
 
@@ -59,25 +66,41 @@ class RegistryLogin(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:registry:RegistryLogin", name, {}, opts)
         self.registry = args.registry
-        self.folder = f"{args.host.remote.folder}/registry/{args.registry.replace(':', '_')}"
-        args.host.remote.claims.take(
-            "registry login", args.registry, name, cure="share one RegistryLogin between the apps"
+        self.account = args.account.account if args.account else ""
+        below = f"registry/{args.registry.replace(':', '_')}"
+        remote = args.host.remote
+        self.folder = f"{remote.folder}/{below}"
+        if args.account:
+            self.folder = f".config/homeport/{remote.system}/{below}"
+        remote.claims.take(
+            f"registry login of {self.account or 'Docker'}",
+            args.registry,
+            name,
+            cure="share one RegistryLogin between the apps",
         )
         content = args.password.value.apply(
             lambda password: docker_config(args.registry, args.username, password)
         )
-        self.step = args.host.remote.step(
-            f"{name}-login",
-            "secretfiles",
-            {
-                "folders": [
-                    {"path": self.folder, "uid": 0, "gid": 0, "files": {"config.json": content}}
-                ]
-            },
-            down=True,
-            opts=pulumi.ResourceOptions(parent=self),
+        if args.account:
+            self.step = remote.step(
+                f"{name}-login",
+                "podmanlogin",
+                {"account": self.account, "file": f"{self.folder}/{FILE}", "content": content},
+                down=True,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[args.account.step]),
+            )
+        else:
+            folder = {"path": self.folder, "uid": 0, "gid": 0, "files": {FILE: content}}
+            self.step = remote.step(
+                f"{name}-login",
+                "secretfiles",
+                {"folders": [folder]},
+                down=True,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs(
+            {"registry": self.registry, "folder": self.folder, "account": self.account}
         )
-        self.register_outputs({"registry": self.registry, "folder": self.folder})
 
 
 def docker_config(registry: str, username: str, password: str) -> str:
@@ -89,6 +112,15 @@ def docker_config(registry: str, username: str, password: str) -> str:
 
 def serves(registry: str, reference: str) -> bool:
     """Return whether an image reference is pulled from this registry."""
+    return qualified(reference).partition("/")[0] == registry
+
+
+def qualified(reference: str) -> str:
+    """Return an image reference with its registry, which Docker adds by itself and Podman does not.
+
+    `postgres:17` is `docker.io/library/postgres:17`.
+    """
     first, slash, _ = reference.partition("/")
-    named = bool(slash) and ("." in first or ":" in first or first == "localhost")
-    return (first if named else "docker.io") == registry
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return reference
+    return f"docker.io/{reference}" if slash else f"docker.io/library/{reference}"

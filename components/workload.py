@@ -15,10 +15,15 @@ from .network import PrivateNetwork
 from .registry import RegistryLogin, serves
 from .runtimes.runtime import Runtime
 from .secrets import Secret
+from .volume import Volume
 
+_FOLDER = re.compile(r"(/[A-Za-z0-9_.-]+)+")
 _USER = re.compile(r"\d{1,9}:\d{1,9}")
-_RESERVED_JOBS = {"image", "secrets", "route", "drain", "switch", "settle", "network"}
-_RESERVED_JOBS |= {"artefact", "upload", "venv", "leave", "unit", "timer"}
+_RESERVED_JOBS = {
+    *("image", "artefact", "upload", "venv", "secrets", "network"),
+    *("unit", "timer", "start", "stop", "leave"),
+    *("route", "drain", "switch", "settle"),
+}
 DEFAULT_USER = "10001:10001"
 SMALLEST_MEMORY_MIB = 6
 """Docker refuses less."""
@@ -52,6 +57,8 @@ class WorkloadArgs:
     """Replaces the image's command; what runs of an artefact."""
     tmpfs_mib: Mapping[str, int] = dataclasses.field(default_factory=lambda: {"/tmp": 64})  # noqa: S108
     """Folders in memory that it may write to; everything else is read-only."""
+    volumes: Mapping[str, Volume] = dataclasses.field(default_factory=dict)
+    """Folders whose content stays from release to release, each with the volume that holds it."""
     jobs: Sequence[Job] = ()
     """Run in this order, once per release, before it starts."""
     registry: RegistryLogin | None = None
@@ -95,6 +102,7 @@ class WorkloadArgs:
                     f"(got {path!r}: {mib})"
                 )
                 raise ValueError(msg)
+        _check_volumes(self.volumes, self.tmpfs_mib)
         if self.registry and not serves(self.registry.registry, self.image or ""):
             msg = f"registry: {self.image} is not pulled from {self.registry.registry}"
             raise ValueError(msg)
@@ -127,6 +135,19 @@ def _check_limits(args: WorkloadArgs) -> None:
     if args.revision < 1:
         msg = f"revision: must be at least 1 (got {args.revision})"
         raise ValueError(msg)
+
+
+def _check_volumes(volumes: Mapping[str, Volume], tmpfs_mib: Mapping[str, int]) -> None:
+    for path in volumes:
+        if not _FOLDER.fullmatch(path) or path.startswith("/run/secrets"):
+            msg = (
+                "volumes: needs absolute paths of letters, digits, dots, hyphens and underscores "
+                f"outside /run/secrets (got {path!r})"
+            )
+            raise ValueError(msg)
+        if path in tmpfs_mib:
+            msg = f"volumes: {path} is in tmpfs_mib too; keep one of them"
+            raise ValueError(msg)
 
 
 def _check_jobs(jobs: Sequence[Job]) -> None:

@@ -69,6 +69,8 @@ def create_command(spec: Spec) -> list[str]:
     argv += [f"--network={network}" for network in spec["networks"][:1]]
     argv += [f"--tmpfs={path}:{options}" for path, options in sorted(spec["tmpfs"].items())]
     argv += [f"--env={key}={value}" for key, value in sorted(spec["environment"].items())]
+    for path, volume in sorted(spec.get("volumes", {}).items()):
+        argv.append(f"--mount=type=volume,source={volume},target={path}")
     if spec["secrets"]:
         source = at(spec["secrets"])
         argv.append(f"--mount=type=bind,source={source},target=/run/secrets,readonly")

@@ -4,17 +4,17 @@ An instance is `{"kind": ..., "name": ..., "account": ...}` as `components.runti
 kind has a module that knows how to ask: `look`, `output` and `hint`.
 """
 
-import urllib.parse
 from pathlib import Path
 from typing import NoReturn
 
 import _containers
+import _podman
 import _units
-from _asked import Look
+from _asked import Look, hide
 from _homeport import fail
 
 RESTARTS = 3
-KINDS = {"docker": _containers, "systemd": _units}
+KINDS = {"docker": _containers, "podman": _podman, "systemd": _units}
 
 Instance = dict[str, str]
 
@@ -32,7 +32,7 @@ def hint(instance: Instance) -> str:
 def last_lines(instance: Instance, secrets: Path | None = None) -> str:
     """Return the last lines that an instance wrote, the values of its secret files hidden."""
     text, own = KINDS[instance["kind"]].output(instance)
-    return hide(text, own or secrets)
+    return hide(text, values(own or secrets))
 
 
 class Watch:
@@ -41,12 +41,15 @@ class Watch:
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self.restarts = 0
+        self.exit_code: int | None = None
         self.first = self._there().restarts
 
     def look(self) -> Look:
         """Return how it is, or fail when it has ended, or ends all the time."""
         found = self._there()
         self.restarts = restarts = found.restarts - self.first
+        if not found.running and found.exit_code is not None:
+            self.exit_code = found.exit_code
         if found.ended or restarts >= RESTARTS:
             self._fail(found, restarts)
         return found
@@ -56,7 +59,8 @@ class Watch:
         if found.out_of_memory:
             cure = "raise memory_mib: it was stopped when it needed more than its limit"
         again = f", {restarts} times by now" if restarts else ""
-        what = f"{self.instance['name']} ended with exit code {found.exit_code}{again}"
+        code = found.exit_code if self.exit_code is None else self.exit_code
+        what = f"{self.instance['name']} ended with exit code {code}{again}"
         fail(what, last_lines(self.instance), cure)
 
     def _there(self) -> Look:
@@ -70,13 +74,8 @@ class Watch:
         return found
 
 
-def hide(text: str, secrets: Path | None) -> str:
-    """Return the text with every value that a file of the folder holds replaced by its name."""
+def values(secrets: Path | None) -> dict[str, str]:
+    """Return what the files of a folder hold, by their names."""
     if secrets is None or not secrets.is_dir():
-        return text
-    for path in sorted(secrets.iterdir()):
-        value = path.read_text(errors="replace").strip()
-        for shape in {value, urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value)}:
-            if shape:
-                text = text.replace(shape, f"[{path.name}]")
-    return text
+        return {}
+    return {path.name: path.read_text(errors="replace") for path in sorted(secrets.iterdir())}

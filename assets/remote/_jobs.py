@@ -16,7 +16,18 @@ from _homeport import Spec, at, read_receipt, write_receipt
 CURE = "mend what it says and run `pulumi up` again; the release before still serves"
 
 
-def once(spec: Spec, name: str, work: Callable[[Spec], None]) -> None:
+def forget_folder(spec: Spec) -> None:
+    """Remove the folder of secrets that only the job needed."""
+    if spec["secrets"]:
+        shutil.rmtree(at(spec["secrets"]), ignore_errors=True)
+
+
+def once(
+    spec: Spec,
+    name: str,
+    work: Callable[[Spec], None],
+    forget: Callable[[Spec], None] = forget_folder,
+) -> None:
     """Run a job unless it is done; then its secrets go."""
     if read_receipt(spec, spec["receipt"]):
         sys.stdout.write(json.dumps({"done_before": True}) + "\n")
@@ -25,6 +36,6 @@ def once(spec: Spec, name: str, work: Callable[[Spec], None]) -> None:
     work(spec)
     seconds = round(time.monotonic() - start, 3)
     write_receipt(spec, spec["receipt"], {"ran": name, "seconds": seconds})
-    if spec["secrets"]:
-        shutil.rmtree(at(spec["secrets"]), ignore_errors=True)
+    # Not earlier: a run that is cut off in between must find them again.
+    forget(spec)
     sys.stdout.write(json.dumps({"seconds": seconds}) + "\n")

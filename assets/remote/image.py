@@ -4,7 +4,8 @@
 A tag is resolved once per release: what was pulled first is written down, and a repeated `up` gives
 the same image even when the tag has moved. `down` forgets it, and with it that the release's jobs
 are done; then it removes images of its repository that no container and no release uses, beyond the
-newest few.
+newest few. The engine is Docker, or the Podman of the account that the document names; there the
+image also gets the name `tag`, by which the release's units call it.
 """
 
 import json
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from _engines import engine
 from _homeport import (
     Spec,
     at,
@@ -22,7 +24,6 @@ from _homeport import (
     read_receipt,
     receipts,
     remove_receipt,
-    run,
     write_receipt,
 )
 from _room import check_memory, free_mib
@@ -31,7 +32,8 @@ KEPT = 3
 PAUSES = (1, 4)
 # Errors that trying again does not mend.
 FINAL = ("unauthorized", "denied", "not found", "manifest unknown", "no basic auth", "invalid")
-ROOM = "make room: `docker system df` shows what takes it, `docker image prune --all` frees images"
+MISSING = ("no such image", "image not known")
+ROOM = "make room: `{0} system df` shows what takes it, `{0} image prune --all` frees images"
 
 
 def up(spec: Spec) -> None:
@@ -40,13 +42,16 @@ def up(spec: Spec) -> None:
     known = read_receipt(spec, name)
     check_memory(spec["memory_mib"])
     reference = known.get("digest") or pullable(spec["image"])
-    found = look(known.get("id") or reference) if known or "@" in reference else {}
+    found = look(spec, known.get("id") or reference) if known or "@" in reference else {}
     if not found:
-        check_disk(spec["disk_mib"])
+        check_disk(spec)
         pull(spec, reference)
-        found = look(reference)
+        found = look(spec, reference)
         if not found:
-            fail(f"{reference} was pulled but is not there", "", "look at `docker images`")
+            shown = f"look at `{engine(spec).name} images`"
+            fail(f"{reference} was pulled but is not there", "", shown)
+    if spec.get("tag"):
+        engine(spec).run("tag", found["Id"], spec["tag"])
     write_receipt(
         spec, name, {"image": spec["image"], "id": found["Id"], "digest": digest_of(found, spec)}
     )
@@ -55,27 +60,38 @@ def up(spec: Spec) -> None:
 
 def down(spec: Spec) -> None:
     """Forget the release, and remove images that nobody will go back to."""
-    remove_receipt(spec, f"image-{spec['app']}-{spec['release']}")
+    name = f"image-{spec['app']}-{spec['release']}"
+    own = read_receipt(spec, name).get("id")
+    remove_receipt(spec, name)
     for path in receipts(spec).glob(f"job-{spec['app']}-{spec['release']}-*.json"):
         remove_receipt(spec, path.stem)
+    if spec.get("tag"):
+        engine(spec).run("untag", spec["tag"], spec["tag"], check=False)
     repository = repository_of(spec["image"])
     form = ["--no-trunc", "--format", "{{.ID}}"]
-    listed = run(["docker", "images", *form, repository], check=False).stdout.split()
+    listed = engine(spec).run("images", *form, repository, check=False).stdout.split()
     newest_first = list(dict.fromkeys(listed))
-    used = {receipt.get("id") for receipt in other_receipts(spec, "")} | in_use()
-    for image in newest_first[KEPT:]:
+    # What has lost its name, because its tag has moved on, is not in the list.
+    nameless = [own] if own and own not in newest_first else []
+    used = {receipt.get("id") for receipt in other_receipts(spec, "")} | in_use(spec)
+    for image in [*newest_first[KEPT:], *nameless]:
         if image not in used:
             # Fails when the image has names in other repositories; then it is not ours to remove.
-            run(["docker", "rmi", image], check=False)
+            engine(spec).run("rmi", image, check=False)
 
 
-def in_use() -> set[str]:
+def in_use(spec: Spec) -> set[str]:
     """Return the images of all containers, running or not."""
-    containers = run(["docker", "ps", "--all", "--quiet"]).stdout.split()
+    containers = engine(spec).run("ps", "--all", "--quiet").stdout.split()
     if not containers:
         return set()
-    images = run(["docker", "inspect", "--format", "{{.Image}}", *containers], check=False)
-    return set(images.stdout.split())
+    images = engine(spec).run("inspect", "--format", "{{.Image}}", *containers, check=False)
+    return {full(image) for image in images.stdout.split()}
+
+
+def full(image: str) -> str:
+    """Return an image's id with the name of its hash, which Podman leaves out."""
+    return image if ":" in image else f"sha256:{image}"
 
 
 def pullable(reference: str) -> str:
@@ -91,15 +107,16 @@ def repository_of(reference: str) -> str:
     return head + slash + last.partition(":")[0]
 
 
-def look(reference: str) -> dict[str, Any]:
-    """Return what Docker knows of an image on this host; empty when it is not there."""
-    result = run(["docker", "image", "inspect", reference], check=False)
+def look(spec: Spec, reference: str) -> dict[str, Any]:
+    """Return what the engine knows of an image on this host; empty when it is not there."""
+    its = engine(spec)
+    result = its.run("image", "inspect", reference, check=False)
     if result.returncode != 0:
-        if "no such image" in result.stderr.lower():
+        if any(words in result.stderr.lower() for words in MISSING):
             return {}
-        fail("Docker does not answer", result.stderr, "look at `systemctl status docker`")
+        fail(f"{its.title} does not answer", result.stderr, its.look)
     found: dict[str, Any] = json.loads(result.stdout)[0]
-    return found
+    return {**found, "Id": full(found["Id"])}
 
 
 def digest_of(found: dict[str, Any], spec: Spec) -> str | None:
@@ -111,10 +128,10 @@ def digest_of(found: dict[str, Any], spec: Spec) -> str | None:
 
 def pull(spec: Spec, reference: str) -> None:
     """Pull an image, trying again what may pass."""
-    login = {"DOCKER_CONFIG": spec["docker_config"]} if spec.get("docker_config") else None
+    its = engine(spec)
     for pause in (*PAUSES, None):
-        result = run(
-            ["docker", "pull", "--quiet", reference], env=login, check=False, timeout_seconds=1500
+        result = its.run(
+            "pull", "--quiet", reference, login=True, check=False, timeout_seconds=1500
         )
         if result.returncode == 0:
             return
@@ -128,22 +145,24 @@ def cure_of(output: str, spec: Spec) -> str:
     """Return what to do about a failed pull."""
     said = output.lower()
     if any(word in said for word in ("unauthorized", "denied", "no basic auth")):
-        whose = "check its user and password" if spec.get("docker_config") else "give it `registry`"
+        whose = "check its user and password" if engine(spec).login else "give it `registry`"
         return f"the registry wants a login that may read the image: {whose}"
     if any(word in said for word in ("not found", "manifest unknown")):
         return "push the image first, or correct its reference"
     if "no space left" in said:
-        return ROOM
+        return ROOM.format(engine(spec).name)
     return "check the host's way to the registry, then `pulumi up` again"
 
 
-def check_disk(wanted_mib: int) -> None:
+def check_disk(spec: Spec) -> None:
     """Refuse to pull onto a disk that is nearly full."""
-    root = run(["docker", "info", "--format", "{{.DockerRootDir}}"]).stdout.strip()
+    its, wanted_mib = engine(spec), spec["disk_mib"]
+    root = its.run("info", "--format", its.root).stdout.strip()
     path = Path(root) if Path(root).exists() else at("/")
     free = free_mib(path)
     if free < wanted_mib:
-        fail(f"only {free} MiB are free below {root}; a pull needs {wanted_mib}", "", ROOM)
+        what = f"only {free} MiB are free below {root}; a pull needs {wanted_mib}"
+        fail(what, "", ROOM.format(its.name))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,12 @@ LISTENING = "0A"
 # How Linux writes ::1, and the first part of ::ffff:127.0.0.1, on little-endian machines.
 LOOPBACK_6 = "00000000000000000000000001000000"
 MAPPED = "0000000000000000FFFF0000"
+# The drain counts connections of the process that listens at the release's port.
+LISTENERS = {
+    "docker": "docker-proxy must listen there: set userland-proxy to true in "
+    "/etc/docker/daemon.json and restart Docker",
+    "podman": "rootlessport must listen there: see `ss -ltnp` on the host",
+}
 GATEWAY_ERRORS = (502, 503, 504)
 
 
@@ -92,8 +98,7 @@ def gate(spec: Spec) -> None:
     heard = listeners(spec["release_port"])
     if not heard:
         what = f"nothing listens on 127.0.0.1:{spec['release_port']}, yet it answers"
-        cure = "the drain counts connections of docker-proxy: set userland-proxy to true in "
-        fail(what, "", cure + "/etc/docker/daemon.json and restart Docker")
+        fail(what, "", LISTENERS.get(spec["instance"]["kind"], hint(spec["instance"])))
     if not all(on_loopback(address) for address in heard):
         what = f"release {spec['release']} listens on port {spec['release_port']} for everybody"
         fail(f"{what}, not on the loopback alone", "", "let it listen on 127.0.0.1, as HOST says")

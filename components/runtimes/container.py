@@ -39,9 +39,7 @@ def container_arguments(release: Release) -> dict[str, Any]:
         "network_mode": "bridge",
         "networks_advanced": [
             {"name": network, "aliases": [release.app]}
-            for network in sorted(
-                {release.own, *(network.docker_name for network in args.networks)}
-            )
+            for network in sorted({release.own, *(network.full_name for network in args.networks)})
         ],
         "mounts": _mounts(f"{release.folder}/secrets", args),
         "tmpfs": tmpfs(args.tmpfs_mib),
@@ -73,9 +71,15 @@ def _ports(port: Port | None) -> list[docker.ContainerPortArgsDict] | None:
 
 
 def _mounts(folder: str, args: WorkloadArgs) -> list[docker.ContainerMountArgsDict] | None:
-    if not args.secrets:
-        return None
-    return [{"type": "bind", "source": folder, "target": SECRETS_FOLDER, "read_only": True}]
+    mounts: list[docker.ContainerMountArgsDict] = [
+        {"type": "volume", "source": volume.full_name, "target": path}
+        for path, volume in sorted(args.volumes.items())
+    ]
+    if args.secrets:
+        mounts.append(
+            {"type": "bind", "source": folder, "target": SECRETS_FOLDER, "read_only": True}
+        )
+    return mounts or None
 
 
 def _healthcheck(command_line: Sequence[str]) -> docker.ContainerHealthcheckArgsDict | None:

@@ -12,21 +12,21 @@ from ..network import PrivateNetwork, PrivateNetworkArgs
 from ..schedule import Schedule
 from ..workload import WorkloadArgs
 from .container import container_arguments, environment, tmpfs
+from .engines import FREE_DISK_MIB, check_accounts
 from .runtime import Instance, Release, Runtime
 from .secret_folders import job_receipt, secret_folders
 from .unit import timer_text
-
-_FREE_DISK_MIB = 2048
 
 
 class Docker(Runtime):
     """Runs an image as a container of the host's Docker engine."""
 
     def check(self, args: WorkloadArgs) -> None:
-        """Refuse a workload without an image."""
+        """Refuse a workload without an image, and what belongs to another engine."""
         if not args.image:
             msg = "image: the runtime docker runs an image; name one"
             raise ValueError(msg)
+        check_accounts(args, "", "docker")
 
     def rendered(self, release: Release) -> Mapping[str, Any]:
         """Return what `docker.Container` is given."""
@@ -127,6 +127,7 @@ class _Start:
         networks = [own, *self._args.networks]
         image = self._image()
         before: list[pulumi.Resource] = [network.network for network in networks]
+        before += [volume.volume for volume in self._args.volumes.values()]
         before += self._args.after
         secrets = self._secrets()
         if secrets:
@@ -138,12 +139,14 @@ class _Start:
     def _container(self, networks: Sequence[PrivateNetwork]) -> dict[str, Any]:
         """Return what the host's tools are told of every container that runs to its end."""
         args = self._args
+        volumes = {path: volume.full_name for path, volume in args.volumes.items()}
         return {
-            "networks": [network.docker_name for network in networks],
+            "networks": [network.full_name for network in networks],
             "user": args.user,
             "memory_mib": args.memory_mib,
             "cpus": args.cpus,
             "tmpfs": tmpfs(args.tmpfs_mib),
+            **({"volumes": volumes} if volumes else {}),
         }
 
     def _image(self) -> command.remote.Command:
@@ -157,7 +160,7 @@ class _Start:
                 "image": self._args.image,
                 "docker_config": login.folder if login else None,
                 "memory_mib": self._args.memory_mib,
-                "disk_mib": _FREE_DISK_MIB,
+                "disk_mib": FREE_DISK_MIB,
             },
             down=True,
             timeout_seconds=1800,

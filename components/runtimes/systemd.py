@@ -59,6 +59,7 @@ class Systemd(Runtime):
             raise ValueError(msg)
         cures = {
             "networks": "it is on the host's own network: give it addresses of the loopback",
+            "volumes": "run it as a container, or keep what it writes in a database",
             "registry": "there is no image to pull; leave it out",
         }
         for field, cure in cures.items():

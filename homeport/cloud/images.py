@@ -25,9 +25,13 @@ SUITES = {"12": "bookworm", "13": "trixie"}
 """Debian's releases that servers can have, and their code names."""
 
 _COMMON = ("docker.io", "iptables", "caddy", "nginx-light", "restic", "fail2ban", "cryptsetup-bin")
+_ROOTLESS = (
+    *("podman", "crun", "uidmap", "passt", "slirp4netns", "fuse-overlayfs"),
+    *("netavark", "aardvark-dns", "catatonit"),
+)
 PACKAGES = {
     "12": _COMMON,
-    "13": (*_COMMON, "docker-cli", "podman", "uidmap", "passt", "fuse-overlayfs", "aardvark-dns"),
+    "13": (*_COMMON, "docker-cli", *_ROOTLESS),
 }
 """Packages that lie in the servers' apt cache, so that installing them takes no download."""
 

@@ -22,6 +22,17 @@ sys.stderr.write(out if code else "")
 sys.exit(code)
 """
 
+_PASSING = """\
+#!{python}
+import json, os, pathlib, sys
+with pathlib.Path({log!r}).open("a") as log:
+    log.write(json.dumps([" ".join([{name!r}, *sys.argv[1:]]), ""]) + "\\n")
+rest = [*sys.argv[1:]]
+while rest[0].startswith("-"):
+    rest.pop(0)
+os.execvp(rest[0], rest)
+"""
+
 
 @dataclasses.dataclass(frozen=True)
 class Call:
@@ -51,6 +62,12 @@ class FakeCommands:
             python=sys.executable, name=name, log=str(self._log), answers=str(self._answers)
         )
         file.write_text(text)
+        file.chmod(0o755)
+
+    def add_passing(self, name: str) -> None:
+        """Have a command that runs what follows its options, as `setpriv` does."""
+        file = self._folder / name
+        file.write_text(_PASSING.format(python=sys.executable, name=name, log=str(self._log)))
         file.chmod(0o755)
 
     def answer(self, start: str, out: str = "", *, code: int = 0) -> None:

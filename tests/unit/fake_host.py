@@ -13,7 +13,13 @@ class FakeHost(pulumi.ComponentResource):
 
     host: Host
 
-    def __init__(self, *, memory_mib: int | None = 4096, cores: int | None = 2) -> None:
+    def __init__(
+        self,
+        *,
+        memory_mib: int | None = 4096,
+        cores: int | None = 2,
+        image: str | None = None,
+    ) -> None:
         super().__init__("homeport:test:FakeHost", "host", {})
         provider = docker.Provider(
             "host-docker",
@@ -24,7 +30,7 @@ class FakeHost(pulumi.ComponentResource):
         self.host = Host(
             name="host",
             address=address,
-            facts=HostFacts(cores=cores, memory_mib=memory_mib),
+            facts=HostFacts(cores=cores, memory_mib=memory_mib, image=image),
             remote=Remote(
                 system=f"{pulumi.get_project()}-{pulumi.get_stack()}",
                 connection=command.remote.ConnectionArgs(host=address, user="root"),
@@ -38,6 +44,8 @@ class FakeHost(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def fake_host(*, memory_mib: int | None = 4096, cores: int | None = 2) -> Host:
+def fake_host(
+    *, memory_mib: int | None = 4096, cores: int | None = 2, image: str | None = None
+) -> Host:
     """Return a host with these facts."""
-    return FakeHost(memory_mib=memory_mib, cores=cores).host
+    return FakeHost(memory_mib=memory_mib, cores=cores, image=image).host

@@ -12,6 +12,7 @@ from components.health import HealthCheck
 from components.job import Job
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.registry import RegistryLogin, RegistryLoginArgs
+from components.volume import Volume, VolumeArgs
 from components.worker import Worker, WorkerArgs
 from tests.recorder import Deployment, Record, Secret, record
 from tests.unit.fake_host import fake_host
@@ -231,6 +232,24 @@ def test_an_app_without_secrets_has_no_step_for_them() -> None:
     assert "mounts" not in deployment.one("Container").inputs
 
 
+def test_volumes_are_mounted_by_the_container_and_its_jobs() -> None:
+    def program() -> None:
+        host = fake_host()
+        files = Volume("files", VolumeArgs(host=host, owner="33:33"))
+        jobs = [Job(name="migrate", command=["m"])]
+        App("web", AppArgs(host=host, **app(volumes={"/data": files}, jobs=jobs)))
+
+    deployment = deploy(program)
+    full_name = "homeport-staging-files"
+    mounts = deployment.one("Container").inputs["mounts"]
+    assert mounts == [{"type": "volume", "source": full_name, "target": "/data"}]
+    assert document(step(deployment, "migrate"))["volumes"] == {"/data": full_name}
+    assert {"files-volume", "files-owner"} <= before(deployment, step(deployment, "migrate"))
+    assert deployment.one("Volume", "files-volume").options.protect is True
+    owner = document(deployment.one("Command", "files-owner"))
+    assert (owner["volume"], owner["uid"], owner["gid"]) == (full_name, "33", "33")
+
+
 def test_a_changed_image_shares_nothing_but_the_network_with_the_release_before() -> None:
     def names_with(image: str) -> set[str]:
         deployment = deploy(lambda: App("web", AppArgs(host=fake_host(), **app(image=image))))
@@ -313,6 +332,10 @@ def test_a_worker_publishes_nothing_and_has_to_settle() -> None:
         ({"tmpfs_mib": {"tmp": 1}}, "tmpfs_mib: needs absolute paths"),
         ({"tmpfs_mib": {"/run/secrets/x": 1}}, "tmpfs_mib: needs absolute paths"),
         ({"tmpfs_mib": {"/tmp": 0}}, "tmpfs_mib: needs absolute paths"),
+        ({"volumes": {"data": None}}, "volumes: needs absolute paths"),
+        ({"volumes": {"/a b": None}}, "volumes: needs absolute paths"),
+        ({"volumes": {"/run/secrets": None}}, "volumes: needs absolute paths"),
+        ({"volumes": {"/tmp": None}}, "volumes: /tmp is in tmpfs_mib too"),
         (
             {"jobs": [Job(name="a", command=["x"]), Job(name="a", command=["y"])]},
             "the name 'a' is there twice",

@@ -1,10 +1,12 @@
 """The tool `image`, as a real process with a fake docker."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.unit.fake_account import ACCOUNT, FakeAccount
 from tests.unit.tool_runner import Machine
 
 DIGEST = "sha256:" + "d" * 64
@@ -136,3 +138,69 @@ def test_going_removes_old_images_that_nothing_uses(machine: Machine) -> None:
     # The newest three stay, so do the one of a container and the one of another release.
     assert removed == [ids[3], ids[6]]
     assert machine.receipt("image-web-bbbb2222") is None
+
+
+PODMAN = {
+    **SPEC,
+    "account": ACCOUNT,
+    "auth_file": ".config/homeport/x/registry/e/config.json",
+    "tag": "localhost/shop-staging/web:bbbb2222",
+}
+BARE = "1" * 64
+
+
+@pytest.fixture
+def account(machine: Machine) -> FakeAccount:
+    account = FakeAccount(machine)
+    account.answer("podman info", "/\n")
+    account.answer("podman image inspect", json.dumps([{**IMAGE, "Id": BARE}]))
+    return account
+
+
+def test_podman_pulls_as_the_account_with_its_login_and_names_the_release(
+    machine: Machine, account: FakeAccount
+) -> None:
+    ended = machine.run("image", "up", PODMAN)
+    assert (ended.code, ended.out, ended.err) == (0, f"sha256:{BARE}", "")
+    assert account.lines("podman") == [
+        "podman info --format {{.Store.GraphRoot}}",
+        "podman pull --quiet example.com/web:1.2",
+        "podman image inspect example.com/web:1.2",
+        f"podman tag sha256:{BARE} {PODMAN['tag']}",
+    ]
+    (pull,) = [line for line in account.lines("setpriv") if " pull " in line]
+    file = f"{machine.root}/home/apps/{PODMAN['auth_file']}"
+    assert f" REGISTRY_AUTH_FILE={file} podman pull" in pull
+    assert machine.docker_calls() == []
+
+
+def test_an_image_that_podman_does_not_know_is_pulled(
+    machine: Machine, account: FakeAccount
+) -> None:
+    machine.write_receipt("image-web-bbbb2222", {"id": f"sha256:{BARE}", "digest": f"w@{DIGEST}"})
+    gone = f"podman image inspect sha256:{BARE}"
+    account.answer(gone, f"Error: {BARE}: image not known\n", code=125)
+    assert machine.run("image", "up", PODMAN).code == 0
+    assert account.lines("podman pull") == [f"podman pull --quiet w@{DIGEST}"]
+
+
+def test_a_podman_that_does_not_answer_is_no_missing_image(
+    machine: Machine, account: FakeAccount
+) -> None:
+    account.answer("podman image inspect", "cannot set up namespace\n", code=125)
+    ended = machine.run("image", "up", PODMAN)
+    assert ended.code == 1
+    assert "Podman does not answer" in ended.err
+    assert "next: try `podman info` as the account apps" in ended.err
+
+
+def test_going_takes_the_releases_name_and_an_image_without_any(
+    machine: Machine, account: FakeAccount
+) -> None:
+    machine.write_receipt("image-web-bbbb2222", {"id": f"sha256:{BARE}"})
+    account.answer("podman images", "sha256:new\n")
+    account.answer("podman ps", "c1\n")
+    account.answer("podman inspect --format", "new\n")
+    assert machine.run("image", "down", PODMAN).code == 0
+    assert account.lines("podman untag") == [f"podman untag {PODMAN['tag']} {PODMAN['tag']}"]
+    assert account.lines("podman rmi") == [f"podman rmi sha256:{BARE}"]

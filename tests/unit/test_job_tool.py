@@ -81,6 +81,15 @@ def test_a_job_runs_hardened_on_all_networks_and_leaves_nothing(machine: Machine
     assert not (machine.root / SECRETS.lstrip("/")).exists()
 
 
+def test_a_job_has_the_volumes_of_its_app(machine: Machine) -> None:
+    assert machine.run("job", "up", spec(volumes={"/data": "files", "/a": "more"})).code == 0
+    (create,) = [call for call in machine.docker_calls() if call[0] == "create"]
+    assert [part for part in create if "type=volume" in part] == [
+        "--mount=type=volume,source=more,target=/a",
+        "--mount=type=volume,source=files,target=/data",
+    ]
+
+
 def test_a_job_that_is_done_never_runs_again_for_its_release(machine: Machine) -> None:
     machine.run("job", "up", spec())
     before = len(machine.docker_calls())

@@ -142,6 +142,6 @@ Site(
 )
 
 pulumi.export("address", machine.address)
-pulumi.export("network", network.docker_name)
+pulumi.export("network", network.full_name)
 pulumi.export("container", server.container_name)
 pulumi.export("passwords", {user.username: user.password.value for user in users})

@@ -1,0 +1,63 @@
+"""The container engine of a step: Docker, or the Podman of the rootless account that it names."""
+
+import dataclasses
+from subprocess import CompletedProcess
+
+import _rootless
+from _homeport import Spec, run
+
+
+@dataclasses.dataclass
+class Engine:
+    """A command line, and the words in which the engines differ."""
+
+    title: str
+    """Its name for people."""
+    name: str
+    """Its command."""
+    before: list[str]
+    """What goes before its command."""
+    login: str
+    """The variable, with its value, by which a pull finds its login; may be empty."""
+    root: str
+    """Asks `info` for the folder of images."""
+    look: str
+    """What a person does when it does not answer."""
+
+    def run(
+        self,
+        *arguments: str,
+        check: bool = True,
+        login: bool = False,
+        timeout_seconds: float = 600,
+        cure: str = "",
+    ) -> "CompletedProcess[str]":
+        """Run the engine's command; the rest is as with `run`."""
+        variables = [self.login] if login and self.login else []
+        before = self.before or (["env"] if variables else [])
+        argv = [*before, *variables, self.name, *arguments]
+        return run(argv, check=check, timeout_seconds=timeout_seconds, cure=cure)
+
+
+def engine(spec: Spec) -> Engine:
+    """Return the engine that a step's document, or an instance, belongs to."""
+    account = spec.get("account")
+    if account:
+        login = spec.get("auth_file")
+        file = _rootless.below_home(account, login) if login else ""
+        return Engine(
+            title="Podman",
+            name="podman",
+            before=_rootless.prefix(account),
+            login=f"REGISTRY_AUTH_FILE={file}" if login else "",
+            root="{{.Store.GraphRoot}}",
+            look=f"try `podman info` as the account {account}",
+        )
+    return Engine(
+        title="Docker",
+        name="docker",
+        before=[],
+        login=f"DOCKER_CONFIG={spec['docker_config']}" if spec.get("docker_config") else "",
+        root="{{.DockerRootDir}}",
+        look="look at `systemctl status docker`",
+    )

@@ -1,0 +1,110 @@
+"""How the tools act as a rootless account: as itself and in its own session, never as root.
+
+What lies in the account's home is written by the account too, so that a link which somebody made
+there leads no further than the account's own rights.
+"""
+
+import os
+import pwd
+from collections.abc import Sequence
+from pathlib import Path
+from subprocess import CompletedProcess
+
+from _homeport import ROOT, StepError, at, run
+
+UNITS = ".config/containers/systemd"
+"""Where a user's generator of Podman looks, below the account's home."""
+_REPLACE = (
+    'umask "$1"; mkdir -p "$2" && cat > "$2/.$3.new" && mv -f "$2/.$3.new" "$2/$3"'
+    ' || { rm -f "$2/.$3.new"; exit 1; }'
+)
+
+
+def known(name: str) -> bool:
+    """Return whether the host has the account."""
+    try:
+        numbers(name)
+    except StepError:
+        return False
+    return True
+
+
+def numbers(name: str) -> tuple[int, int]:
+    """Return user and group of an account; below HOMEPORT_ROOT everything is the caller's."""
+    if ROOT:
+        return os.getuid(), os.getgid()
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        what = f"this host has no account {name}"
+        cure = "run `pulumi refresh`, then `pulumi up`: it was removed behind the program's back"
+        raise StepError(what, "", cure) from None
+    return entry.pw_uid, entry.pw_gid
+
+
+def home(name: str) -> str:
+    """Return the account's home as the account itself names it."""
+    return f"/home/{name}" if ROOT else pwd.getpwnam(name).pw_dir
+
+
+def below_home(name: str, path: str) -> Path:
+    """Return the place of a file or folder that is named from the account's home on."""
+    return at(f"{home(name)}/{path}")
+
+
+def units(name: str) -> Path:
+    """Return the folder of the account's Quadlet units."""
+    return below_home(name, UNITS)
+
+
+def prefix(name: str) -> list[str]:
+    """Return what goes before a command (or `VARIABLE=value`) so that the account runs it."""
+    uid, gid = numbers(name)
+    return [
+        *("setpriv", f"--reuid={uid}", f"--regid={gid}", "--init-groups", "--reset-env"),
+        # A login's own folder, where the tools run, is closed to other accounts.
+        *("env", "--chdir=/", f"XDG_RUNTIME_DIR=/run/user/{uid}"),
+        f"DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/{uid}/bus",
+    ]
+
+
+def run_as(
+    name: str,
+    *argv: str,
+    stdin: str | None = None,
+    check: bool = True,
+    cure: str = "",
+    timeout_seconds: float = 600,
+) -> "CompletedProcess[str]":
+    """Run a command as the account; the rest is as with `run`."""
+    command = [*prefix(name), *argv]
+    return run(command, stdin=stdin, check=check, cure=cure, timeout_seconds=timeout_seconds)
+
+
+def systemctl(name: str, *words: str, check: bool = True) -> "CompletedProcess[str]":
+    """Ask the account's own service manager."""
+    return run_as(name, "systemctl", "--user", *words, check=check)
+
+
+def write(name: str, path: Path, content: str, *, mask: str = "022") -> None:
+    """Write a file as the account, in one piece; `mask` says which rights it does not get."""
+    folder, file = str(path.parent), path.name
+    run_as(name, "sh", "-c", _REPLACE, "sh", mask, folder, file, stdin=content)
+
+
+def write_unit(name: str, file: str, content: str) -> None:
+    """Put a Quadlet unit where the account's service manager finds it."""
+    write(name, units(name) / file, content)
+    systemctl(name, "daemon-reload")
+
+
+def remove_unit(name: str, file: str) -> None:
+    """Take a Quadlet unit away again."""
+    run_as(name, "rm", "-f", str(units(name) / file))
+    systemctl(name, "daemon-reload")
+
+
+def property_of(name: str, unit: str, names: Sequence[str]) -> dict[str, str]:
+    """Return what the account's service manager says of a unit."""
+    shown = systemctl(name, "show", unit, f"--property={','.join(names)}").stdout
+    return dict(line.partition("=")[::2] for line in shown.splitlines())

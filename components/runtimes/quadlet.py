@@ -1,0 +1,166 @@
+"""How a release becomes a rootless container: a Quadlet unit of an account's own systemd."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_command as command
+
+from ..job import Job
+from ..network import PrivateNetwork, PrivateNetworkArgs
+from ..registry import FILE, qualified
+from ..rootless import RootlessAccount
+from ..workload import WorkloadArgs
+from .engines import FREE_DISK_MIB, check_accounts
+from .quadlet_container import container_unit, image_tag, job_name, job_unit, secret_name
+from .runtime import Instance, Release, Runtime
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Quadlet(Runtime):
+    """Runs an image as a container of a rootless account, which systemd starts and restarts."""
+
+    account: RootlessAccount
+    """Whose containers they are."""
+
+    def check(self, args: WorkloadArgs) -> None:
+        """Refuse a workload without an image, and what belongs to another engine."""
+        if not args.image:
+            msg = "image: the runtime quadlet runs an image; name one"
+            raise ValueError(msg)
+        check_accounts(args, self.account.account, f"quadlet of {self.account.account}")
+
+    def rendered(self, release: Release) -> Mapping[str, Any]:
+        """Return the unit's text."""
+        return {"unit": container_unit(release)}
+
+    def start(self, release: Release) -> Instance:
+        """Make network, image, secrets, jobs and unit."""
+        return _Start(self.account, release).instance()
+
+
+class _Start:
+    """Makes the resources of one release."""
+
+    def __init__(self, account: RootlessAccount, release: Release) -> None:
+        self._account = account
+        self._release = release
+        self._args = release.args
+
+    def instance(self) -> Instance:
+        own = PrivateNetwork(
+            self._release.app,
+            PrivateNetworkArgs(host=self._args.host, account=self._account),
+            pulumi.ResourceOptions(parent=self._release.parent),
+        )
+        image = self._image()
+        unit = {
+            "name": self._release.name,
+            "kind": "container",
+            "content": container_unit(self._release),
+        }
+        # A step that dies, or whose unit does not start, is not in the engine's state: only what
+        # was there before can remove it. Making this one opens no connection.
+        stop = self._step("stop", "quadlet", unit, [image], up=False, down=True)
+        before: list[pulumi.Resource] = [stop, own.network, *self._args.after]
+        before += [network.network for network in self._args.networks]
+        before += [volume.volume for volume in self._args.volumes.values()]
+        secrets = self._secrets(stop)
+        if secrets:
+            before.append(secrets)
+        for job in self._args.jobs:
+            before.append(self._job(job, before))
+        start = self._step("start", "quadlet", unit, before)
+        return Instance(
+            kind="podman",
+            name=self._release.name,
+            resource=start,
+            account=self._account.account,
+        )
+
+    def _step(
+        self,
+        role: str,
+        tool: str,
+        spec: Mapping[str, Any],
+        before: Sequence[pulumi.Resource],
+        *,
+        up: bool = True,
+        down: bool = False,
+        timeout_seconds: int = 600,
+    ) -> command.remote.Command:
+        return self._args.host.remote.step(
+            f"{self._release.app}-{role}-{self._release.id}",
+            tool,
+            {"account": self._account.account, **spec},
+            up=up,
+            down=down,
+            timeout_seconds=timeout_seconds + self._args.stop_seconds,
+            opts=pulumi.ResourceOptions(
+                parent=self._release.parent, depends_on=[self._account.step, *before]
+            ),
+        )
+
+    def _image(self) -> command.remote.Command:
+        login = self._args.registry
+        return self._step(
+            "image",
+            "image",
+            {
+                "app": self._release.app,
+                "release": self._release.id,
+                "image": qualified(self._args.image or ""),
+                "tag": image_tag(self._release),
+                "auth_file": f"{login.folder}/{FILE}" if login else None,
+                "memory_mib": self._args.memory_mib,
+                "disk_mib": FREE_DISK_MIB,
+            },
+            [login.step] if login else [],
+            down=True,
+            timeout_seconds=1800,
+        )
+
+    def _secrets(self, stop: pulumi.Resource) -> command.remote.Command | None:
+        """Make the secrets of the container and of its jobs, all in one step."""
+        owners: list[tuple[str, Mapping[str, Any], str | None]] = [
+            (self._release.name, self._args.secrets, None)
+        ]
+        owners += [
+            (job_name(self._release, job), job.secrets, self._job_receipt(job))
+            for job in self._args.jobs
+        ]
+        groups = [
+            {
+                "secrets": {
+                    secret_name(owner, name): secret.value for name, secret in secrets.items()
+                },
+                "unless_receipt": receipt,
+            }
+            for owner, secrets, receipt in owners
+            if secrets
+        ]
+        if not groups:
+            return None
+        return self._step("secrets", "podmansecrets", {"groups": groups}, [stop])
+
+    def _job(self, job: Job, before: Sequence[pulumi.Resource]) -> command.remote.Command:
+        """Run one job; `before` holds the jobs that come first."""
+        name = job_name(self._release, job)
+        return self._step(
+            job.name,
+            "quadletjob",
+            {
+                "receipt": self._job_receipt(job),
+                "name": name,
+                "content": job_unit(self._release, job),
+                "secrets": [secret_name(name, secret) for secret in job.secrets],
+                "timeout_seconds": job.timeout_seconds,
+            },
+            before,
+            timeout_seconds=job.timeout_seconds + 120,
+        )
+
+    def _job_receipt(self, job: Job) -> str:
+        # Removed with the image's own receipt, which saves a connection per job.
+        return f"job-{self._release.app}-{self._release.id}-{job.name}"

@@ -1,0 +1,155 @@
+"""What a container of Podman is told, as Quadlet units: pure functions of settings.
+
+The same settings give the same limits, rights and paths as with Docker (`container.py`).
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from ..job import Job
+from ..quadlet_unit import literal, unit, word, words
+from .container import SECRETS_FOLDER, environment, tmpfs
+from .runtime import Release
+
+Line = tuple[str, str]
+_START_SECONDS = 90
+_STOP_GRACE_SECONDS = 30
+
+
+def container_unit(release: Release) -> str:
+    """Return the unit of a release."""
+    args, port = release.args, release.port
+    variables = environment(args.environment, args.secrets, release.id)
+    publish: list[Line] = []
+    if port:
+        variables["PORT"] = str(port.inside)
+        publish = [("PublishPort", f"127.0.0.1:{port.release}:{port.inside}")]
+    return unit(
+        {
+            "Unit": [
+                ("Description", f"{release.own}, release {release.id}"),
+                ("StartLimitIntervalSec", "0"),
+            ],
+            "Container": [
+                *_common(release, release.name, variables, args.command),
+                *publish,
+                *_secrets(release.name, args.secrets, args.user),
+                *_health(release.health_command),
+            ],
+            "Service": [
+                *_service(args.stop_seconds),
+                ("Restart", "always"),
+                ("RestartSec", "1"),
+                ("RestartSteps", "6"),
+                ("RestartMaxDelaySec", "60"),
+                ("TimeoutStartSec", str(_START_SECONDS)),
+            ],
+            "Install": [("WantedBy", "default.target")],
+        }
+    )
+
+
+def job_unit(release: Release, job: Job) -> str:
+    """Return the unit of a job of a release, which ends."""
+    args, name = release.args, job_name(release, job)
+    variables = environment(job.environment, job.secrets, release.id)
+    return unit(
+        {
+            "Unit": [("Description", f"{release.own}, {job.name} of release {release.id}")],
+            "Container": [
+                *_common(release, name, variables, job.command),
+                *_secrets(name, job.secrets, args.user),
+            ],
+            "Service": [
+                *_service(args.stop_seconds),
+                ("Type", "oneshot"),
+                ("TimeoutStartSec", str(job.timeout_seconds)),
+            ],
+        }
+    )
+
+
+def job_name(release: Release, job: Job) -> str:
+    """Return the name of a job's unit, with which its secrets' names begin too."""
+    return f"{release.name}-{job.name}"
+
+
+def image_tag(release: Release) -> str:
+    """Return the name by which the release's units call its image."""
+    return f"localhost/{release.args.host.remote.system}/{release.app}:{release.id}"
+
+
+def secret_name(owner: str, secret: str) -> str:
+    """Return the name of a podman secret of a release or job."""
+    return f"{owner}-{secret}"
+
+
+def _common(
+    release: Release, name: str, variables: dict[str, str], command: Sequence[str]
+) -> list[Line]:
+    """Return what apps, workers and jobs have in common."""
+    args = release.args
+    uid, gid = args.user.split(":")
+    labels = {"app": release.app, "release": release.id, "system": args.host.remote.system}
+    volumes, folders = sorted(args.volumes.items()), sorted(tmpfs(args.tmpfs_mib).items())
+    networks = sorted({release.own, *(network.full_name for network in args.networks)})
+    limits = [f"--memory={args.memory_mib}m", f"--memory-swap={args.memory_mib}m"]
+    if args.cpus is not None:
+        limits.append(f"--cpus={args.cpus:g}")
+    return [
+        ("ContainerName", name),
+        ("Image", image_tag(release)),
+        *([("Exec", words(command))] if command else []),
+        ("User", uid),
+        ("Group", gid),
+        *(("Environment", word(f"{key}={value}")) for key, value in sorted(variables.items())),
+        *(("Network", f"{network}.network:alias={release.app}") for network in networks),
+        *(("Volume", f"{volume.full_name}.volume:{path}") for path, volume in volumes),
+        *(("Tmpfs", f"{path}:{options},notmpcopyup") for path, options in folders),
+        ("ReadOnly", "true"),
+        ("DropCapability", "all"),
+        ("NoNewPrivileges", "true"),
+        ("RunInit", "true"),
+        ("LogDriver", "journald"),
+        *(("Label", word(f"homeport.{key}={value}")) for key, value in labels.items()),
+        # What old versions have no keys for.
+        ("PodmanArgs", "--pull=never --read-only-tmpfs=false"),
+        ("PodmanArgs", f"--log-opt=tag={release.own} --stop-timeout={args.stop_seconds}"),
+        ("PodmanArgs", " ".join(limits)),
+    ]
+
+
+def _secrets(owner: str, secrets: Iterable[str], user: str) -> list[Line]:
+    uid, gid = user.split(":")
+    rights = f"uid={uid},gid={gid},mode=0400"
+    return [
+        ("Secret", f"{secret_name(owner, name)},type=mount,target={SECRETS_FOLDER}/{name},{rights}")
+        for name in sorted(secrets)
+    ]
+
+
+def _health(command_line: Sequence[str]) -> list[Line]:
+    if not command_line:
+        return []
+    return [
+        ("HealthCmd", literal(_health_command(command_line))),
+        ("HealthInterval", "10s"),
+        ("HealthTimeout", "5s"),
+        ("HealthRetries", "3"),
+        ("HealthStartPeriod", "1m"),
+    ]
+
+
+def _health_command(command_line: Sequence[str]) -> str:
+    """Return a check as Podman reads it: JSON is split as it stands, but only from two words on."""
+    if len(command_line) > 1:
+        return json.dumps(list(command_line))
+    return f"CMD {command_line[0]}"
+
+
+def _service(stop_seconds: int) -> list[Line]:
+    return [
+        # Podman itself prints no more than the container's id, or its output a second time.
+        ("StandardOutput", "null"),
+        ("TimeoutStopSec", str(stop_seconds + _STOP_GRACE_SECONDS)),
+    ]
