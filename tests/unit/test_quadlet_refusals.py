@@ -7,6 +7,8 @@ import pytest
 
 from components import secrets
 from components.app import App, AppArgs
+from components.artefact import Artefact, ArtefactArgs
+from components.artefact_source import GitSource
 from components.health import HealthCheck
 from components.host import Host
 from components.network import PrivateNetwork, PrivateNetworkArgs
@@ -100,13 +102,11 @@ def test_an_app_needs_an_image() -> None:
     def program() -> None:
         host = fake_host()
         runtime, health = Quadlet(account=account(host)), HealthCheck(path="/")
-        source = CommitSource(url="https://example.com/web.git", commit="a" * 40)
+        source = GitSource(url="https://example.com/web.git", commit="a" * 40)
         artefact = Artefact("web", ArtefactArgs(host=host, source=source))
         App(
             "web",
-            AppArgs(
-                host=host, runtime=runtime, artefact=artefact, memory_mib=64, health=health
-            ),
+            AppArgs(host=host, runtime=runtime, artefact=artefact, memory_mib=64, health=health),
         )
 
     with pytest.raises(ValueError, match=r"^App: image: the runtime quadlet runs an image"):
