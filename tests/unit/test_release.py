@@ -16,6 +16,7 @@ from components.registry import docker_config, serves
 from components.release import check_image, is_pinned, release_id
 from components.runtimes.docker import Docker
 from components.secrets import Secret
+from components.volume import Volume, VolumeArgs
 from components.worker import WorkerArgs, worker_release
 from tests.recorder import record
 from tests.unit.fake_host import fake_host
@@ -44,6 +45,9 @@ def app_args(**changes: Any) -> AppArgs:
         PrivateNetwork(name, PrivateNetworkArgs(host=host))
         for name in changes.pop("network_names", [])
     ]
+    volumes = {
+        path: Volume("files", VolumeArgs(host=host)) for path in changes.pop("volume_paths", [])
+    }
     plain: dict[str, Any] = {
         "host": host,
         "image": "example.com/web:1",
@@ -52,6 +56,7 @@ def app_args(**changes: Any) -> AppArgs:
         "environment": {"A": "1"},
         "secrets": {"TOKEN": secret("1")},
         "networks": networks,
+        "volumes": volumes,
         "jobs": [Job(name="migrate", command=["m"], secrets={"P": secret("1")})],
     }
     return AppArgs(**{**plain, **changes})
@@ -77,6 +82,7 @@ def test_the_id_is_eight_hexadecimal_digits_and_the_same_every_time() -> None:
         {"network_names": ["data"]},
         {"memory_mib": 129},
         {"cpus": 0.5},
+        {"volume_paths": ["/data"]},
         {"tmpfs_mib": {"/tmp": 65}},
         {"stop_seconds": 11},
         {"container_port": 8001},
@@ -106,8 +112,8 @@ def test_every_setting_of_an_app_was_thought_of() -> None:
     # A new setting has to be put into one of the two tests above, and then here. The artefact has
     # its test where units have theirs.
     known = (
-        "host image artefact runtime memory_mib cpus environment secrets networks user command "
-        "tmpfs_mib jobs registry stop_seconds after revision health container_port port "
+        "host image artefact runtime memory_mib cpus environment secrets networks volumes user "
+        "command tmpfs_mib jobs registry stop_seconds after revision health container_port port "
         "drain_seconds"
     )
     assert {field.name for field in dataclasses.fields(AppArgs)} == set(known.split())
