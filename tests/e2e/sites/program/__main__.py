@@ -171,7 +171,8 @@ machines = {
             location="fsn1",
             image=image,
             protect=False,
-            packages=["nginx"] if name == "beside" else [],
+            # Packages stay, so what they bring is there from the beginning.
+            packages=["nginx", "certbot"] if name == "beside" else [],
         ),
     )
     for name, (_, image, _) in PROXIES.items()
