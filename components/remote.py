@@ -182,7 +182,9 @@ class Remote:
         check: Sequence[Argv] = (),
         then: Sequence[Argv] = (),
         units_enabled: Sequence[str] = (),
+        units_shared: Sequence[str] = (),
         gone: Sequence[str] = (),
+        gone_if_alone: Mapping[str, Any] | None = None,
         meta: Mapping[str, Any] | None = None,
         timeout_seconds: int = 1800,
         opts: pulumi.ResourceOptions | None = None,
@@ -198,7 +200,10 @@ class Remote:
             check: run with the new files in place; when one fails, the old files return.
             then: runs after any change.
             units_enabled: systemd units that are to be enabled and running.
+            units_shared: those of them that others may have enabled before; they then stay.
             gone: files that must not be there.
+            gone_if_alone: likewise one (`path`) that is as its `package` shipped it, unless there
+                are files of others in `folders`.
             meta: goes into the receipt, for other tools to read.
             timeout_seconds: limit of one run.
             opts: parent and dependencies.
@@ -211,7 +216,9 @@ class Remote:
             "check": [list(argv) for argv in check],
             "then": [list(argv) for argv in then],
             "units_enabled": list(units_enabled),
+            "units_shared": list(units_shared),
             "gone": list(gone),
+            "gone_if_alone": dict(gone_if_alone or {}),
             "meta": dict(meta or {}),
         }
         spec = {"name": name, **{key: value for key, value in wanted.items() if value}}

@@ -1,4 +1,4 @@
-"""The proxy of a host: Caddy from the distribution's package, shared by all stacks on the host."""
+"""The proxy of a host, from the distribution's packages, shared by all stacks on the host."""
 
 import dataclasses
 
@@ -6,9 +6,10 @@ import pulumi
 import pulumi_command as command
 
 from .host import Host
-from .proxies import caddy, checks
-from .remote import File
-from .tools import ASSETS
+from .proxies import checks
+from .proxies.choice import chosen
+from .proxies.proxy import Kind, Proxy
+from .site_tls import Acme
 
 AUTHORITIES = {
     "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
@@ -17,12 +18,6 @@ AUTHORITIES = {
 """ACME directories by name."""
 UNTRUSTED = frozenset({AUTHORITIES["letsencrypt-staging"]})
 """Directories whose certificates no browser accepts, on purpose."""
-CONFIGURATION = "/etc/caddy/Caddyfile"
-VALIDATE = (
-    # As Caddy's own account: whoever validates makes the log files.
-    *("runuser", "-u", "caddy", "--", "env", "HOME=/var/lib/caddy"),
-    *("caddy", "validate", "--config", CONFIGURATION, "--adapter", "caddyfile"),
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,40 +26,41 @@ class ReverseProxyArgs:
 
     host: Host
     """The machine that it runs on."""
+    kind: Kind = "caddy"
+    """Which one: `caddy`, or `nginx`, which may serve sites of others on the host besides."""
     acme_email: str
     """Where the certificate authority writes to."""
     acme_directory: str = "letsencrypt"
     """The authority: `letsencrypt`, `letsencrypt-staging`, or the https URL of its directory."""
 
     def __post_init__(self) -> None:
-        """Refuse what no authority would take.
+        """Refuse what no authority would take, and a proxy that is none.
 
         Raises:
             ValueError: naming the field, the rule and the value.
         """
+        chosen(self.kind)
         checks.email("reverse proxy: acme_email", self.acme_email)
         if self.acme_directory not in AUTHORITIES:
             checks.directory("reverse proxy: acme_directory", self.acme_directory)
 
 
 class ReverseProxy(pulumi.ComponentResource):
-    """Caddy with an admin socket that only it can open, and no site of its own.
+    """A proxy without a site of its own.
 
-    What it is told does not depend on the stack, so several stacks on a host share it; each site
-    names its own certificate authority. A host whose ports 80 and 443 or whose Caddyfile belong to
-    somebody else is refused before anything is changed.
+    What it is told of sites does not depend on the stack, so several stacks on a host share it;
+    each site names its own certificate authority. A host whose ports 80 and 443 belong to somebody
+    else is refused before anything is changed; so is one whose Caddy serves somebody else's sites.
     """
 
     host: Host
     """The machine that it runs on."""
     account: str
     """Whom it runs as: what it serves itself, this account has to be able to read."""
-    issuer: caddy.Issuer
+    server: Proxy
+    """What it is."""
+    authority: Acme
     """Who gives the certificates of this stack's sites."""
-    trusted: bool
-    """Whether browsers accept these certificates."""
-    reload: tuple[str, ...]
-    """Makes it take a changed configuration."""
     ready: command.remote.Command
     """Has made it run; sites depend on it."""
 
@@ -74,35 +70,24 @@ class ReverseProxy(pulumi.ComponentResource):
         super().__init__("homeport:reverse_proxy:ReverseProxy", name, {}, opts)
         remote = args.host.remote
         self.host = args.host
-        self.account = "caddy"
+        self.server = chosen(args.kind)
+        self.account = self.server.GROUP
         directory = AUTHORITIES.get(args.acme_directory, args.acme_directory)
-        self.issuer = caddy.Issuer(directory=directory, email=args.acme_email)
-        self.trusted = directory not in UNTRUSTED
-        self.reload = ("sh", "-c", (ASSETS / "caddy" / "reload.sh").read_text())
+        self.authority = Acme(directory=directory, email=args.acme_email)
         remote.claims.take(
             "reverse proxy", "", f"proxy {name}", cure="give all sites the same ReverseProxy"
         )
         guard = remote.step(
             f"{name}-guard",
             "proxyguard",
-            {"configuration": CONFIGURATION, "command": "caddy", "ports": [80, 443]},
+            self.server.guard(),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.ready = remote.files(
             name,
-            packages=["caddy"],
-            hold=["caddy"],
-            directories=[{"path": caddy.FOLDER, "mode": "0750", "group": "caddy"}],
-            files=[
-                File(
-                    path="/etc/systemd/system/caddy.service.d/homeport.conf",
-                    content=(ASSETS / "caddy" / "unit.conf").read_text(),
-                ),
-                File(path=CONFIGURATION, content=(ASSETS / "caddy" / "Caddyfile").read_text()),
-            ],
-            check=[VALIDATE],
-            then=[self.reload],
-            units_enabled=["caddy.service"],
+            **self.server.installation(remote.system),
+            check=self.server.CHECK,
+            then=[self.server.RELOAD],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[guard]),
         )
-        self.register_outputs({"account": self.account, "trusted": self.trusted})
+        self.register_outputs({"account": self.account})

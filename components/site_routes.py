@@ -2,10 +2,9 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
-from .proxies import caddy, checks
-from .proxies.static import StaticText
+from .proxies import checks
 
 
 class Listens(Protocol):
@@ -21,9 +20,30 @@ class Static(Protocol):
     folder: str
     """Where its releases lie."""
     live: str
-    """What leads to the release that is served."""
+    """What leads to the release that is served; followed at each request, so that it may change."""
     single_page: bool
     """Whether paths without a file get /index.html."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class RateLimit:
+    """How often one client address may ask; more is answered with 429."""
+
+    requests: int
+    """In a second or minute, evenly spread."""
+    per: Literal["second", "minute"] = "second"
+    """What `requests` counts in."""
+    burst: int = 20
+    """How many more may come at once before any is refused."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no proxy could count.
+
+        Raises:
+            ValueError: naming the field, the rule and the value.
+        """
+        checks.number("rate_limit: requests", self.requests, 1, 100_000)
+        checks.number("rate_limit: burst", self.burst, 0, 100_000)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +51,7 @@ class PathRoute:
     """What serves one path and all below it; name exactly one of its targets."""
 
     path: str = "/"
-    """`/`, or whole path segments such as `/api`; the longest that matches is taken."""
+    """`/`, or whole segments such as `/api`, in upper or lower case; the longest match is taken."""
     app: Listens | None = None
     """An app of this host."""
     static: Static | None = None
@@ -39,19 +59,25 @@ class PathRoute:
     folder: str | None = None
     """A folder of files on the host."""
     upstream: str | None = None
-    """The URL of another server, without a path."""
+    """The URL of another server, without a path; its certificate is checked."""
     strip_prefix: bool = False
     """Whether the target sees paths without the prefix."""
     single_page: bool = False
     """Of a folder: whether paths without a file get /index.html."""
     stream: bool = False
-    """Whether every byte is passed on at once; event streams always are."""
+    """Whether every byte is passed on at once, as event streams need; otherwise a proxy may take an
+    answer from the app as fast as it comes, and keep it for a slow client."""
+    connect_seconds: int = 3
+    """Limit until the target takes a connection."""
     timeout_seconds: int = 60
-    """Limit until the target begins its answer."""
+    """Limit of the target's silence: before its answer begins, and between two parts of it, of
+    event streams and websockets too."""
     allow_from: Sequence[str] = ()
     """Networks that may ask, others get 403; empty is everybody."""
     public: bool = False
     """Whether it needs no password although the site asks for one."""
+    rate_limit: RateLimit | None = None
+    """How often one client may ask; None is as often as it likes."""
 
     def __post_init__(self) -> None:
         """Refuse what could not be served.
@@ -65,9 +91,11 @@ class PathRoute:
         if sum(target is not None for target in targets) != 1:
             msg = f"{where}: name exactly one of app, static, folder and upstream"
             raise ValueError(msg)
-        if self.static is not None and self.path != "/" and not self.strip_prefix:
-            msg = f"{where}: a static app's paths begin at its own root; set strip_prefix"
-            raise ValueError(msg)
+        if self.static is not None:
+            checks.folder("static app: live", self.static.live)
+            if self.path != "/" and not self.strip_prefix:
+                msg = f"{where}: a static app's paths begin at its own root; set strip_prefix"
+                raise ValueError(msg)
         if self.folder is not None:
             checks.folder(f"{where}: folder", self.folder)
         elif self.single_page:
@@ -78,33 +106,16 @@ class PathRoute:
         if self.strip_prefix and self.path == "/":
             msg = f"{where}: there is no prefix to strip"
             raise ValueError(msg)
-        if not 1 <= self.timeout_seconds <= 3600:
-            msg = f"{where}: timeout_seconds must be from 1 to 3600 (got {self.timeout_seconds})"
-            raise ValueError(msg)
+        checks.number(f"{where}: connect_seconds", self.connect_seconds, 1, 60)
+        checks.number(f"{where}: timeout_seconds", self.timeout_seconds, 1, 3600)
         for network in self.allow_from:
             checks.network(f"{where}: allow_from", network)
 
-    def text(self) -> caddy.RouteText:
-        """Return it as plain data."""
-        return caddy.RouteText(
-            path=self.path,
-            port=self.app.port if self.app else None,
-            static=_static(self.static) if self.static else None,
-            folder=self.folder,
-            upstream=self.upstream,
-            strip_prefix=self.strip_prefix,
-            single_page=self.single_page,
-            stream=self.stream,
-            timeout_seconds=self.timeout_seconds,
-            allow_from=[checks.network("allow_from", network) for network in self.allow_from],
-            public=self.public,
-        )
+    @property
+    def networks(self) -> list[str]:
+        """The networks of `allow_from` in their usual form."""
+        return [checks.network("allow_from", network) for network in self.allow_from]
 
     def covers(self, path: str) -> bool:
         """Return whether a path is this route's own or below it."""
         return self.path in ("/", path) or path.startswith(f"{self.path}/")
-
-
-def _static(app: Static) -> StaticText:
-    live = checks.folder("static app: live", app.live)
-    return StaticText(live=live, single_page=app.single_page)

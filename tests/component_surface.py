@@ -48,7 +48,13 @@ def surface() -> Surface:
 
 
 def _fields(owner: type) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the annotated names of a class with the literal below each."""
+    """Yield the annotated names of a class, inherited ones first, with the literal below each."""
+    for base in reversed(owner.__mro__):
+        if base.__module__.startswith("components."):
+            yield from _own_fields(base)
+
+
+def _own_fields(owner: type) -> Iterator[tuple[str, dict[str, str]]]:
     [definition] = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
     assert isinstance(definition, ast.ClassDef)
     body = [*definition.body, ast.Pass()]

@@ -13,9 +13,15 @@ from _homeport import (
     write_atomic,
 )
 
+LINK = "link "
+"""Begins what is kept of a link; its target follows."""
+
 
 def restorer(path: Path) -> Callable[[], object]:
     """Return what brings `path` back to how it is now."""
+    if path.is_symlink():
+        target = path.readlink()
+        return lambda: link(path, target)
     if not path.is_file():
         return lambda: path.unlink(missing_ok=True)
     status, content = path.stat(), path.read_bytes()
@@ -28,10 +34,21 @@ def original_of(name: str) -> Path:
     return at(FOLDER) / "originals" / name.lstrip("/").replace("/", "+")
 
 
+def link(path: Path, target: Path) -> None:
+    """Make `path` a link."""
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
 def keep_original(spec: Spec, name: str) -> None:
-    """Copy a file aside that was there before Homeport."""
+    """Copy a file or link aside that was there before Homeport."""
     path, original = at(name), original_of(name)
-    if path.is_file() and not original.exists() and name not in claimed(spec):
+    if original.exists() or name in claimed(spec):
+        return
+    if path.is_symlink():
+        make_directory(original.parent, mode=0o700)
+        write_atomic(original, f"{LINK}{path.readlink()}".encode(), mode=0o600)
+    elif path.is_file():
         make_directory(original.parent, mode=0o700)
         status = path.stat()
         about = [oct(status.st_mode & 0o7777)[2:], str(status.st_uid), str(status.st_gid)]
@@ -45,8 +62,12 @@ def give_back(spec: Spec, name: str) -> bool:
     if name in claimed(spec):
         return False
     if original.exists():
-        mode, owner, group, content = original.read_text().split("\n")
-        write_atomic(path, bytes.fromhex(content), mode=int(mode, 8), owner=owner, group=group)
+        kept = original.read_text()
+        if kept.startswith(LINK):
+            link(path, Path(kept.removeprefix(LINK)))
+        else:
+            mode, owner, group, content = kept.split("\n")
+            write_atomic(path, bytes.fromhex(content), mode=int(mode, 8), owner=owner, group=group)
         original.unlink()
         return True
     return remove(name)

@@ -4,7 +4,10 @@ An entry is `name`; `first|second` when any of them will do (the first is instal
 there); or `name?` for one that only some distributions have.
 """
 
-from _homeport import lock, run
+import hashlib
+import re
+
+from _homeport import at, lock, run
 
 ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
 INSTALL = [
@@ -64,3 +67,19 @@ def versions(entries: list[str]) -> dict[str, str]:
     return {
         name: version for status, name, version in rows if status == "installed" and name in names
     }
+
+
+def is_stock(package: str, name: str) -> bool:
+    """Return whether a file, or what a link leads to, is as its package shipped it."""
+    path = at(name)
+    if path.is_symlink():
+        name = str(path.parent.joinpath(path.readlink()))
+        path = at(name)
+    listed = run(["dpkg-query", "-W", "-f=${Conffiles}", package], check=False).stdout
+    found = re.search(rf"^\s*{re.escape(name)} ([0-9a-f]{{32}})", listed, re.MULTILINE)
+    # MD5 is what dpkg keeps; it is compared, not trusted.
+    return (
+        found is not None
+        and path.is_file()
+        and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == found[1]
+    )

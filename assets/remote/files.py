@@ -31,6 +31,7 @@ from _homeport import (
     write_receipt,
 )
 from _originals import (
+    claimed,
     give_back,
     keep_original,
     original_of,
@@ -45,18 +46,46 @@ File = dict[str, Any]
 def up(spec: Spec) -> None:
     """Make the host as the document says and print what changed."""
     with lock("files"):
+        before = read_receipt(spec, spec["name"])
+        found = units_found(spec, before)
         changed = _packages.ensure(spec.get("packages", []), spec.get("hold", []))
         for directory in spec.get("directories", []):
             if make_directory(at(directory["path"]), **attributes(directory, "0755")):
                 changed.append(directory["path"])
-        before = read_receipt(spec, spec["name"])
-        after = receipt(spec)
+        spec = {**spec, "gone": gone(spec, before)}
+        after = {**receipt(spec), **({"units_found": found} if found else {})}
         changed_files, removed = transaction(spec, before, after)
         changed += [file["path"] for file in changed_files] + removed
         follow(spec, changed_files, bool(changed), bool(before.get("pending")))
         enable(spec.get("units_enabled", []))
         write_receipt(spec, spec["name"], after)
     sys.stdout.write("changed: " + (", ".join(changed) or "nothing") + "\n")
+
+
+def gone(spec: Spec, before: dict[str, Any]) -> list[str]:
+    """Return what must not be there: always, or as a package shipped it and beside nothing else."""
+    always: list[str] = spec.get("gone", [])
+    stock = spec.get("gone_if_alone")
+    if not stock:
+        return always
+    name, ours = stock["path"], claimed(spec) | {file["path"] for file in spec.get("files", [])}
+    there = {str(file) for folder in stock["folders"] for file in at(folder).glob("*")}
+    alone = there <= {str(at(path)) for path in (name, *ours)}
+    stays = not (alone and _packages.is_stock(stock["package"], name))
+    return always if stays and name not in before.get("gone", []) else [*always, name]
+
+
+def units_found(spec: Spec, before: dict[str, Any]) -> list[str]:
+    """Return the shared units that were enabled before Homeport: they do not stop with it."""
+    others = other_receipts(spec, spec["name"])
+
+    def was_there(unit: str) -> bool:
+        for known in (before, *others):
+            if unit in known.get("units", []):
+                return unit in known.get("units_found", [])
+        return run(["systemctl", "is-enabled", "--quiet", unit], check=False).returncode == 0
+
+    return [unit for unit in spec.get("units_shared", []) if was_there(unit)]
 
 
 def attributes(entry: File, mode: str) -> dict[str, Any]:
@@ -197,6 +226,7 @@ def down(spec: Spec) -> None:
         shared = {
             unit for other in other_receipts(spec, spec["name"]) for unit in other.get("units", [])
         }
+        shared.update(before.get("units_found", []))
         for unit in before.get("units", []):
             if unit not in shared:
                 run(["systemctl", "disable", "--now", unit], check=False)

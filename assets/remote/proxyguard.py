@@ -1,27 +1,37 @@
 #!/usr/bin/python3 -B
 """Refuses a host whose proxy belongs to somebody else; changes nothing.
 
-The proxy's main configuration may be missing, as its package shipped it, or ours (some stack's
-receipt lists it); its ports may be free or held by the proxy itself.
+A proxy whose whole configuration is ours needs a main file that is missing, as its package shipped
+it, or ours (some stack's receipt lists it). One that serves sites of others beside ours, whatever
+its main file says, needs that this file includes the folder that our sites are in. The ports may be
+free or held by the proxy itself.
 """
 
-import hashlib
 import re
 import sys
 
 from _homeport import Spec, at, fail, main, other_receipts, run
+from _packages import is_stock
 
 
 def up(spec: Spec) -> None:
     """End the step when configuration or ports belong to somebody else."""
     path, command = spec["configuration"], spec["command"]
-    if at(path).is_file() and not is_ours(spec, path) and not is_stock(command, path):
-        fail(
-            f"{path} is not Homeport's and not as the package {command} ships it",
-            "",
-            f"this host's {command} serves somebody else's sites; use another host, or move "
-            f"their sites away and remove {path}",
-        )
+    if at(path).is_file() and not is_ours(spec, path):
+        folder = spec.get("includes")
+        if folder and not includes(path, folder):
+            fail(
+                f"{path} does not include {folder}*",
+                "",
+                f"write `include {folder}*;` into its `http` part, or use another host",
+            )
+        if not folder and not is_stock(spec.get("package", command), path):
+            fail(
+                f"{path} is not Homeport's and not as the package {command} ships it",
+                "",
+                f"this host's {command} serves somebody else's sites; use another host, or move "
+                f"their sites away and remove {path}",
+            )
     for port in spec["ports"]:
         others = holders(port) - {command}
         if others:
@@ -40,13 +50,10 @@ def is_ours(spec: Spec, path: str) -> bool:
     return any(file["path"] == path for r in receipts for file in r.get("files", []))
 
 
-def is_stock(package: str, path: str) -> bool:
-    """Return whether the file is as its package shipped it."""
-    listed = run(["dpkg-query", "-W", "-f=${Conffiles}", package], check=False).stdout
-    found = re.search(rf"^\s*{re.escape(path)} ([0-9a-f]{{32}})", listed, re.MULTILINE)
-    # MD5 is what dpkg keeps; it is compared, not trusted.
-    now = hashlib.md5(at(path).read_bytes(), usedforsecurity=False).hexdigest()
-    return found is not None and found[1] == now
+def includes(path: str, folder: str) -> bool:
+    """Return whether a configuration of nginx's form includes all of a folder."""
+    wanted = rf"^\s*include\s+{re.escape(folder)}\*\s*;"
+    return re.search(wanted, at(path).read_text(), re.MULTILINE) is not None
 
 
 def holders(port: int) -> "set[str]":

@@ -15,6 +15,7 @@ import time
 from typing import Any, NoReturn
 
 from _homeport import Spec, StepError, fail, main, run
+from _lookup import points_to
 
 TRY_SECONDS = 10
 PAUSE_SECONDS = 0.5
@@ -113,29 +114,20 @@ def explain(spec: Spec, wrong: "dict[str, Any]") -> NoReturn:
     lines = [wrong["certificate"], f"DNS: {name} is {where}; this host is {spec['address']}"]
     fail(
         f"there is no valid certificate for {name} after {spec['seconds']} s",
-        "\n".join(lines + authority_errors(name)),
+        "\n".join(lines + authority_errors(spec["service"], name)),
         f"let an A record for {name} point to {spec['address']}, then `pulumi up` again"
         if spec["address"] not in pointing
-        else f"see what {spec['directory']} answered above, and that ports 80 and 443 are open "
-        "from outside; `journalctl -u caddy` has more",
+        else f"see what {spec['authority']} answered above, and that ports 80 and 443 are open "
+        f"from outside; `journalctl -u {spec['service']}` has more",
     )
 
 
-def points_to(name: str) -> "list[str]":
-    """Return the IPv4 addresses that a name has, as this host sees it."""
+def authority_errors(service: str, name: str) -> "list[str]":
+    """Return the last different things that went wrong between the proxy and the authority."""
     try:
-        found = socket.getaddrinfo(name, 443, socket.AF_INET, socket.SOCK_STREAM)
-    except OSError:
-        return []
-    return sorted({str(entry[4][0]) for entry in found})
-
-
-def authority_errors(name: str) -> "list[str]":
-    """Return the last different things that went wrong between Caddy and the authority."""
-    try:
-        log = run(["journalctl", "-u", "caddy", "-o", "cat", "-n", "500", "--no-pager"]).stdout
+        log = run(["journalctl", "-u", service, "-o", "cat", "-n", "500", "--no-pager"]).stdout
     except StepError as error:
-        return [f"(the log of caddy cannot be read: {error.what})"]
+        return [f"(the log of {service} cannot be read: {error.what})"]
     errors: list[str] = []
     for line in log.splitlines():
         try:

@@ -1,122 +1,112 @@
-"""Text for Caddy 2.6 and later: pure functions from plain data to a Caddyfile.
+"""Caddy 2.6 and later: pure functions from a site as plain data to a Caddyfile.
 
 Whatever a person wrote has passed `checks`, where each value that stands in the text is named.
 """
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from ..remote import Argv, File
+from ..site_routes import PathRoute
+from ..site_settings import SiteSettings
+from ..site_tls import Acme, InternalAuthority
+from ..tools import ASSETS
 from . import caddy_static, checks
-from .static import StaticText
+from .proxy import DEFAULT_HEADERS, SitePlan
 
+SERVICE = "caddy"
 FOLDER = "/etc/caddy/homeport.d"
-"""Holds one file per site."""
+SUFFIX = ".caddy"
+GROUP = "caddy"
+KEY_GROUP = "caddy"
+# It remembers passwords that it has seen.
+BCRYPT_COST = 12
+CONFIGURATION = "/etc/caddy/Caddyfile"
 LOG_FOLDER = "/var/log/caddy"
 """Holds one access log per site."""
-DEFAULT_HEADERS: Mapping[str, str] = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "SAMEORIGIN",
-    "Referrer-Policy": "strict-origin-when-cross-origin",
-}
-"""Sent unless the app sends its own."""
+CHECK: Sequence[Argv] = (
+    (
+        # As Caddy's own account: whoever validates makes the log files.
+        *("runuser", "-u", "caddy", "--", "env", "HOME=/var/lib/caddy"),
+        *("caddy", "validate", "--config", CONFIGURATION, "--adapter", "caddyfile"),
+    ),
+)
+RELOAD: Argv = ("sh", "-c", (ASSETS / "caddy" / "reload.sh").read_text())
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Issuer:
-    """Who gives the certificates."""
-
-    directory: str
-    """URL of the ACME directory."""
-    email: str
-    """Where the authority writes to."""
+def guard() -> Mapping[str, Any]:
+    """Return what makes a host somebody else's: its Caddyfile, and both ports."""
+    return {"configuration": CONFIGURATION, "command": SERVICE, "ports": [80, 443]}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class RouteText:
-    """What happens to requests below one path; exactly one of the four targets is set."""
-
-    path: str
-    """`/`, or a prefix of whole path segments such as `/api`."""
-    port: int | None = None
-    """An app's stable port on the loopback."""
-    static: StaticText | None = None
-    """A static app."""
-    folder: str | None = None
-    """A folder of files on the host."""
-    upstream: str | None = None
-    """The URL of another server."""
-    strip_prefix: bool = False
-    """Whether the target sees paths without the prefix."""
-    single_page: bool = False
-    """Whether paths without a file get /index.html."""
-    stream: bool = False
-    """Whether every byte is passed on at once."""
-    timeout_seconds: int = 60
-    """Limit until the target begins its answer."""
-    allow_from: Sequence[str] = ()
-    """Networks that may ask; empty is everybody."""
-    public: bool = False
-    """Whether it needs no password although the site asks for one."""
+def installation(system: str) -> Mapping[str, Any]:  # noqa: ARG001 - other proxies need it
+    """Return what does not depend on the stack, so that several on one host share it."""
+    return {
+        "packages": ["caddy"],
+        "hold": ["caddy"],
+        "directories": [
+            {"path": "/etc/systemd/system/caddy.service.d"},
+            {"path": FOLDER, "mode": "0750", "group": GROUP},
+        ],
+        "files": [
+            File(
+                path="/etc/systemd/system/caddy.service.d/homeport.conf",
+                content=(ASSETS / "caddy" / "unit.conf").read_text(),
+            ),
+            File(path=CONFIGURATION, content=(ASSETS / "caddy" / "Caddyfile").read_text()),
+        ],
+        "units_enabled": ["caddy.service"],
+    }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class SiteText:
-    """One set of hostnames and what they serve."""
-
-    name: str
-    """Names its files: `<system>-<site>`."""
-    issuer: Issuer
-    """Who gives its certificates."""
-    hostnames: Sequence[str]
-    """What it answers to; the first is where redirects lead."""
-    redirects_from: Sequence[str] = ()
-    """Names that redirect to the first hostname."""
-    routes: Sequence[RouteText]
-    """What it serves, by path."""
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Sent with every answer, whatever the app sends."""
-    hsts_seconds: int = 0
-    """How long browsers refuse plain HTTP."""
-    max_body_mib: int = 10
-    """Limit of what a request carries."""
-    credentials_file: str | None = None
-    """Holds the account that may ask; None asks for none."""
-    maintenance: str | None = None
-    """Answered to everybody else instead of the site."""
-    maintenance_allow_from: Sequence[str] = ()
-    """Networks that get the site all the same."""
+def refuse(plan: SitePlan) -> None:
+    """Refuse rate limits, which need a module that the distribution's Caddy does not have."""
+    for route in plan.settings.routes:
+        if route.rate_limit:
+            msg = (
+                f"site {plan.name}: route {route.path}: rate_limit: the distribution's Caddy has "
+                'none; leave it out, or take ReverseProxyArgs(kind="nginx")'
+            )
+            raise ValueError(msg)
 
 
-def site(text: SiteText) -> str:
+def before_certificate(plan: SitePlan) -> None:
+    """Return nothing: Caddy asks authorities itself."""
+
+
+def site(plan: SitePlan) -> str:
     """Return the file of one site, complete."""
-    name = text.hostnames[0]
+    settings = plan.settings
+    name = settings.hostnames[0]
     blocks = []
-    if text.redirects_from:
+    if settings.redirects_from:
         blocks.append(
             [
-                f"{', '.join(text.redirects_from)} {{",
-                *_indent(_tls(text.issuer)),
+                f"{', '.join(settings.redirects_from)} {{",
+                *_indent(_tls(plan)),
                 f"\tredir https://{name}{{uri}} permanent",
                 "}",
             ]
         )
-    headers = _headers(text)
+    headers = _headers(settings)
+    client = _client(settings)
     main = [
-        *_tls(text.issuer),
-        *_log(text.name),
-        "encode zstd gzip",
+        *_tls(plan),
+        *_log(plan.own),
+        *(["encode zstd gzip"] if settings.compress else []),
         *headers,
         "request_body {",
-        f"\tmax_size {text.max_body_mib}MiB",
+        f"\tmax_size {settings.max_body_mib}MiB",
         "}",
         # RFC 7239 wants IPv6 addresses in brackets and quotes.
-        "map {http.request.remote.host} {forwarded_for} {",
-        '\t~: "\\"[{http.request.remote.host}]\\""',
-        "\tdefault {http.request.remote.host}",
+        f"map {client} {{forwarded_for}} {{",
+        f'\t~: "\\"[{client}]\\""',
+        f"\tdefault {client}",
         "}",
         "route {",
-        *_indent(_maintenance(text)),
-        *_indent(_routes(text)),
+        *_indent(_client_address(settings)),
+        *_indent(_maintenance(settings)),
+        *_indent(_routes(plan)),
         "}",
         "handle_errors {",
         *_indent(headers),
@@ -126,8 +116,8 @@ def site(text: SiteText) -> str:
         '\trespond "{http.error.status_code} {http.error.status_text}"',
         "}",
     ]
-    blocks.append([f"{', '.join(text.hostnames)} {{", *_indent(main), "}"])
-    head = f"# Site {text.name}, made by Homeport: changes here are lost.\n"
+    blocks.append([f"{', '.join(settings.hostnames)} {{", *_indent(main), "}"])
+    head = f"# Site {plan.own}, made by Homeport: changes here are lost.\n"
     return head + "\n".join("\n".join(block) + "\n" for block in blocks)
 
 
@@ -137,15 +127,14 @@ def credentials(username: str, password_hash: str) -> str:
     return f"{account} {checks.password_hash('basic_auth: hash', password_hash)}\n"
 
 
-def _tls(issuer: Issuer) -> list[str]:
-    return [
-        "tls {",
-        "\tissuer acme {",
-        f"\t\tdir {issuer.directory}",
-        f"\t\temail {issuer.email}",
-        "\t}",
-        "}",
-    ]
+def _tls(plan: SitePlan) -> list[str]:
+    if isinstance(plan.tls, Acme):
+        issuer = [f"\t\tdir {plan.tls.directory}", f"\t\temail {plan.tls.email}"]
+        return ["tls {", "\tissuer acme {", *issuer, "\t}", "}"]
+    if isinstance(plan.tls, InternalAuthority):
+        return ["tls internal"]
+    base = f"{FOLDER}/{plan.own_certificate(plan.tls)}"
+    return [f"tls {base}.crt {base}.key"]
 
 
 def _log(name: str) -> list[str]:
@@ -161,70 +150,102 @@ def _log(name: str) -> list[str]:
     ]
 
 
-def _headers(text: SiteText) -> list[str]:
-    lines = [
-        f"?{name} `{value}`"
-        for name, value in DEFAULT_HEADERS.items()
-        if name.lower() not in {key.lower() for key in text.headers}
-    ]
-    lines += [f"{name} {checks.quote(name, value)}" for name, value in sorted(text.headers.items())]
-    if text.hsts_seconds:
-        lines.append(f"Strict-Transport-Security `max-age={text.hsts_seconds}`")
+def _headers(settings: SiteSettings) -> list[str]:
+    own = {name.lower() for name in settings.headers}
+    # A directive for each: together they would be sent only if the app sends none of them.
+    defaults = [f"header ?{k} `{v}`" for k, v in DEFAULT_HEADERS.items() if k.lower() not in own]
+    lines = [f"{k} `{checks.text(k, v)}`" for k, v in sorted(settings.headers.items())]
+    if settings.hsts_seconds:
+        lines.append(f"Strict-Transport-Security `max-age={settings.hsts_seconds}`")
     # Deferred, so that they also replace what the app sends.
-    return ["header {", *_indent([*lines, "-Server", "defer"]), "}"]
+    return [*defaults, "header {", *_indent([*lines, "-Server", "defer"]), "}"]
 
 
-def _maintenance(text: SiteText) -> list[str]:
-    if text.maintenance is None:
+def _client(settings: SiteSettings) -> str:
+    """Return the placeholder of the client's address."""
+    return "{http.vars.client}" if settings.client_address else "{http.request.remote.host}"
+
+
+def _client_address(settings: SiteSettings) -> list[str]:
+    """Return what finds out the client's address; `remote_ip forwarded` reads it afterwards."""
+    given = settings.client_address
+    if not given:
         return []
-    body = [
-        "header Retry-After 300",
-        f"respond {checks.quote('maintenance', text.maintenance)} 503",
+    last = r"(?:^|,)\s*([0-9A-Fa-f.:]+)\s*$"
+    return [
+        "@cdn {",
+        f"\tremote_ip {' '.join(given.networks)}",
+        f"\theader_regexp client {given.header} `{last}`",
+        "}",
+        "vars client {http.request.remote.host}",
+        "vars @cdn client {http.regexp.client.1}",
+        "request_header X-Forwarded-For {http.vars.client}",
     ]
-    if not text.maintenance_allow_from:
+
+
+def _from(settings: SiteSettings, networks: Sequence[str]) -> str:
+    """Return the matcher of requests from some networks."""
+    forwarded = "forwarded " if settings.client_address else ""
+    return f"remote_ip {forwarded}{' '.join(networks)}"
+
+
+def _maintenance(settings: SiteSettings) -> list[str]:
+    closed = settings.maintenance
+    if closed is None:
+        return []
+    text = checks.text("maintenance: text", closed.text)
+    body = ["header Retry-After 300", f"respond `{text}` 503"]
+    if not closed.networks:
         return ["handle {", *_indent(body), "}"]
-    allowed = " ".join(text.maintenance_allow_from)
-    return [f"@closed not remote_ip {allowed}", "handle @closed {", *_indent(body), "}"]
+    matcher = f"@closed not {_from(settings, closed.networks)}"
+    return [matcher, "handle @closed {", *_indent(body), "}"]
 
 
-def _routes(text: SiteText) -> list[str]:
-    """Return the routes, the longest path first: the first that matches is taken."""
+def _routes(plan: SitePlan) -> list[str]:
     lines: list[str] = []
-    for number, route in enumerate(sorted(text.routes, key=lambda r: (-len(r.path), r.path))):
-        body = [*_access(route, text.credentials_file, number), *_target(route)]
+    for number, route in enumerate(plan.settings.routes_by_length):
+        body = [*_access(route, plan, number), *_target(route, plan.settings)]
         matcher = ""
         if route.path != "/":
             matcher = f"@path_{number} "
             lines.append(f"{matcher}path {route.path} {route.path}/*")
         lines += [f"handle {matcher}{{", *_indent(["route {", *_indent(body), "}"]), "}"]
-    if not any(route.path == "/" for route in text.routes):
+    if not any(route.path == "/" for route in plan.settings.routes):
         lines += ["handle {", "\terror 404", "}"]
     return lines
 
 
-def _access(route: RouteText, credentials_file: str | None, number: int) -> list[str]:
+def _access(route: PathRoute, plan: SitePlan, number: int) -> list[str]:
     lines: list[str] = []
-    if route.allow_from:
-        allowed = " ".join(route.allow_from)
-        lines += [f"@elsewhere_{number} not remote_ip {allowed}"]
+    if route.networks:
+        lines += [f"@elsewhere_{number} not {_from(plan.settings, route.networks)}"]
         lines += [f"error @elsewhere_{number} 403"]
-    if credentials_file and not route.public:
-        lines += ["basicauth {", f"\timport {credentials_file}", "}"]
+    if plan.settings.basic_auth and not route.public:
+        lines += ["basicauth {", f"\timport {FOLDER}/{plan.own}.auth", "}"]
     return lines
 
 
-def _target(route: RouteText) -> list[str]:
+def _target(route: PathRoute, settings: SiteSettings) -> list[str]:
     if route.static:
         return caddy_static.served(route.static, route.path)
     strip = [f"uri strip_prefix {route.path}"] if route.strip_prefix else []
     if route.folder:
-        fallback = ["try_files {path} /index.html"] if route.single_page else []
-        return [*strip, f"root * {route.folder}", *fallback, "file_server"]
-    to = f"127.0.0.1:{route.port}" if route.port else str(route.upstream)
-    outside = [] if route.port else ["header_up Host {http.reverse_proxy.upstream.hostport}"]
-    proxy = [
-        *outside,
-        "header_up X-Real-IP {http.request.remote.host}",
+        return [*strip, *_folder(route)]
+    to = f"127.0.0.1:{route.app.port}" if route.app else str(route.upstream)
+    return [*strip, f"reverse_proxy {to} {{", *_indent(_upstream(route, settings)), "}"]
+
+
+def _folder(route: PathRoute) -> list[str]:
+    fallback = ["try_files {path} /index.html"] if route.single_page else []
+    return [f"root * {route.folder}", *fallback, "file_server"]
+
+
+def _upstream(route: PathRoute, settings: SiteSettings) -> list[str]:
+    client = _client(settings)
+    return [
+        *([] if route.app else ["header_up Host {http.reverse_proxy.upstream.hostport}"]),
+        *([f"header_up X-Forwarded-For {client}"] if settings.client_address else []),
+        f"header_up X-Real-IP {client}",
         'header_up Forwarded "for={forwarded_for};host={http.request.host};'
         'proto={http.request.scheme}"',
         *(["flush_interval -1"] if route.stream else []),
@@ -234,11 +255,11 @@ def _target(route: RouteText) -> list[str]:
         "transport http {",
         # A kept connection would stay with the release that it was opened to.
         "\tkeepalive off",
-        "\tdial_timeout 3s",
+        f"\tdial_timeout {route.connect_seconds}s",
         f"\tresponse_header_timeout {route.timeout_seconds}s",
+        f"\tread_timeout {route.timeout_seconds}s",
         "}",
     ]
-    return [*strip, f"reverse_proxy {to} {{", *_indent(proxy), "}"]
 
 
 def _indent(lines: Sequence[str]) -> list[str]:

@@ -2,8 +2,9 @@
 
 import string
 
+from ..site_routes import Static
 from ..tools import ASSETS
-from .static import FILE_ENDINGS, StaticText
+from .static import FILE_ENDINGS
 
 _FALLBACK = """\
 		@page {
@@ -14,7 +15,7 @@ _FALLBACK = """\
 """
 
 
-def served(static: StaticText, path: str) -> list[str]:
+def served(static: Static, path: str) -> list[str]:
     """Return the directives that serve a static app below a path.
 
     A browser asks for a page each time and gets it only when it has changed; hashed files it keeps

@@ -22,16 +22,28 @@ _HASH = re.compile(r"\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}")
 _FORBIDDEN = "`{}"
 
 
-def quote(where: str, text: str) -> str:
-    """Return `text` between backticks, where a Caddyfile knows no escapes.
+def text(where: str, value: str) -> str:
+    """Return a text that each proxy can quote: in a Caddyfile backticks know no escapes.
 
     Raises:
         ValueError: it holds a backtick, a brace (placeholders), or anything but printable ASCII.
     """
-    if not (text.isascii() and text.isprintable()) or any(c in text for c in _FORBIDDEN):
-        msg = f"{where}: use printable ASCII without backticks and braces (got {text!r})"
+    if not (value.isascii() and value.isprintable()) or any(c in value for c in _FORBIDDEN):
+        msg = f"{where}: use printable ASCII without backticks and braces (got {value!r})"
         raise ValueError(msg)
-    return f"`{text}`"
+    return value
+
+
+def number(where: str, value: int, least: int, most: int) -> int:
+    """Return a number within its bounds.
+
+    Raises:
+        ValueError: naming the place, the bounds and the value.
+    """
+    if not least <= value <= most:
+        msg = f"{where} must be from {least} to {most} (got {value})"
+        raise ValueError(msg)
+    return value
 
 
 def hostname(where: str, value: str) -> str:

@@ -86,3 +86,29 @@ def test_a_port_that_nobody_admits_to_hold_is_refused_too(
     ended = guard(machine)
     assert ended.code == 1
     assert "port 80 is held by an unknown program" in ended.err
+
+
+def shared_guard(machine: Machine) -> Ended:
+    spec = {
+        "configuration": "/etc/nginx/nginx.conf",
+        "includes": "/etc/nginx/sites-enabled/",
+        "package": "nginx-common",
+        "command": "nginx",
+        "ports": [80, 443],
+    }
+    return machine.run("proxyguard", "up", spec)
+
+
+def test_a_proxy_that_serves_others_too_may_be_shared_if_it_reads_our_folder(
+    machine: Machine, commands: FakeCommands
+) -> None:
+    commands.answer("ss -Hltnp sport = :80", NGINX)
+    file = machine.write(
+        "/etc/nginx/nginx.conf", "http {\n\tinclude /etc/nginx/sites-enabled/*;\n}\n"
+    )
+    assert shared_guard(machine).code == 0
+    file.write_text("http {\n\t#include /etc/nginx/sites-enabled/*;\n}\n")
+    ended = shared_guard(machine)
+    assert ended.code == 1
+    assert "/etc/nginx/nginx.conf does not include /etc/nginx/sites-enabled/*" in ended.err
+    assert "write `include /etc/nginx/sites-enabled/*;` into its `http` part" in ended.err

@@ -1,5 +1,7 @@
 """Proxy and sites: what reaches the host, in which order, and what a preview refuses."""
 
+import dataclasses
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,11 +16,13 @@ from components import secrets
 from components.reverse_proxy import AUTHORITIES, ReverseProxy, ReverseProxyArgs
 from components.site import Site, SiteArgs, expected_status
 from components.site_access import BasicAuth, Maintenance, lets_host_in, password_hash
-from components.site_routes import PathRoute
+from components.site_routes import PathRoute, RateLimit
+from components.site_tls import InternalAuthority, ProvidedCertificate
 from tests.recorder import Deployment, Secret, record
 from tests.unit.fake_host import fake_host
 
 ASSETS = Path(__file__).parent.parent.parent / "assets" / "caddy"
+NGINX = ASSETS.parent / "nginx"
 
 
 class Web(pulumi.ComponentResource):
@@ -219,18 +223,20 @@ def test_a_password_reaches_the_host_as_a_hash_in_a_secret_step_of_its_own() -> 
 
 def test_the_same_password_and_salt_give_the_same_hash() -> None:
     salt = bytes(range(16))
-    assert password_hash("x", salt) == password_hash("x", salt)
-    assert password_hash("x", salt) != password_hash("x", salt[::-1])
-    assert bcrypt.checkpw(b"x" * 72, password_hash("x" * 72, salt).encode())
+    assert password_hash("x", salt, 5) == password_hash("x", salt, 5)
+    assert password_hash("x", salt, 5) != password_hash("x", salt[::-1], 5)
+    assert password_hash("x", salt, 5) != password_hash("x", salt, 6)
+    assert bcrypt.checkpw(b"x" * 72, password_hash("x" * 72, salt, 5).encode())
 
 
 @pytest.mark.parametrize("password", ["", "x" * 73, "ä" * 37])
 def test_a_password_that_bcrypt_would_cut_off_is_refused(password: str) -> None:
     with pytest.raises(ValueError, match="from 1 to 72 bytes"):
-        password_hash(password, bytes(16))
+        password_hash(password, bytes(16), 5)
 
 
 FOLDER = PathRoute(folder="/srv/www")
+API = PathRoute(path="/api", folder="/srv/www")
 HOME_ONLY = ["192.0.2.0/24"]
 
 
@@ -299,6 +305,7 @@ def test_the_loopback_is_let_in_only_by_networks_that_hold_it(
         ({"folder": "/a", "strip_prefix": True}, "there is no prefix to strip"),
         ({"upstream": "https://a.de", "single_page": True}, "single_page is for a folder"),
         ({"folder": "/a", "timeout_seconds": 0}, "timeout_seconds must be from 1 to 3600"),
+        ({"folder": "/a", "connect_seconds": 61}, "connect_seconds must be from 1 to 60"),
         ({"folder": "/a", "allow_from": ["10.0.0.1/8"]}, "must be an address or a network"),
     ],
 )
@@ -316,6 +323,7 @@ def test_a_route_that_cannot_be_served_is_refused(route: dict[str, Any], message
         ({"redirects_from": ["WWW.example.com"]}, "must be a full DNS name in lower case"),
         ({"redirects_from": ["shop.example.com"]}, "'shop.example.com' is there twice"),
         ({"routes": [FOLDER, FOLDER]}, "route: '/' is there twice"),
+        ({"routes": [API, dataclasses.replace(API, path="/API")]}, "route: '/api' is there twice"),
         ({"headers": {"X Y": "1"}}, "must be a header's name"),
         ({"headers": {"X-Y": "{env.HOME}"}}, "without backticks and braces"),
         ({"hsts_seconds": -1}, "hsts_seconds must be from 0"),
@@ -335,6 +343,7 @@ def test_a_site_that_cannot_be_served_is_refused(more: dict[str, Any], message: 
         ({"acme_email": "ops"}, "acme_email: must be an e-mail address"),
         ({"acme_directory": "http://acme.test/dir"}, "acme_directory: must be the https URL"),
         ({"acme_directory": "letsencript"}, "acme_directory: must be the https URL"),
+        ({"kind": "apache"}, "kind: must be one of caddy, nginx"),
     ],
 )
 def test_a_proxy_without_a_usable_authority_is_refused(more: dict[str, Any], message: str) -> None:
@@ -365,3 +374,113 @@ def test_a_host_has_one_proxy() -> None:
 
     with pytest.raises(Exception, match="already taken by proxy one"):
         record(run)
+
+
+def on_nginx(make: Callable[[], dict[str, Any]] | None = None) -> Deployment:
+    return deploy(proxy_args={"kind": "nginx"}, make=make)
+
+
+def test_nginx_is_put_beside_what_is_there_and_stays_when_it_was_there() -> None:
+    made = document(on_nginx(), "proxy")
+    assert made["packages"] == ["nginx", "certbot"]
+    assert made["hold"] == ["nginx"]
+    files = {file["path"]: file["content"] for file in made["files"]}
+    assert files["/etc/nginx/sites-enabled/zz-homeport"] == (NGINX / "sites.conf").read_text()
+    assert "/etc/nginx/nginx.conf" not in files
+    assert made["gone_if_alone"] == {
+        "path": "/etc/nginx/sites-enabled/default",
+        "package": "nginx-common",
+        "folders": ["/etc/nginx/sites-enabled/", "/etc/nginx/conf.d"],
+    }
+    assert "gone" not in made
+    assert made["units_shared"] == ["nginx.service"]
+    assert "nginx.service" in made["units_enabled"]
+
+
+def test_a_timer_of_the_stacks_own_renews_its_certificates_where_certbot_keeps_them() -> None:
+    deployment = on_nginx()
+    made = document(deployment, "proxy")
+    files = {file["path"]: file["content"] for file in made["files"]}
+    unit = "homeport-certificates-homeport-staging"
+    assert f"{unit}.timer" in made["units_enabled"]
+    folder = document(deployment, "shop-certificate")["folder"]
+    assert folder == "/opt/homeport/homeport-staging/acme"
+    assert (
+        f"renew --quiet --no-random-sleep-on-renew --config-dir {folder} "
+        in files[f"/etc/systemd/system/{unit}.service"]
+    )
+    assert f"ssl_certificate {folder}/live/shop/fullchain.pem;" in site_file(deployment)["content"]
+
+
+def test_on_nginx_plain_http_comes_first_then_the_certificate_then_the_site() -> None:
+    deployment = on_nginx(lambda: {"redirects_from": ["www.example.com"]})
+    order = [
+        deployment.one("Command", name)
+        for name in ("proxy-guard", "proxy", "shop-http", "shop-certificate", "site-shop")
+    ]
+    for earlier, later in itertools.pairwise(order):
+        assert earlier.urn in later.options.dependencies
+    certificate = document(deployment, "shop-certificate")
+    assert certificate["names"] == ["shop.example.com", "www.example.com"]
+    assert certificate["directory"] == AUTHORITIES["letsencrypt"]
+    assert deployment.one("Command", "shop-certificate").inputs["delete"]
+    assert "listen" not in site_file(deployment)["content"]
+
+
+def test_caddy_asks_authorities_itself() -> None:
+    steps = {made.name for made in deploy().of_type("Command")}
+    assert steps == {"proxy-guard", "proxy", "site-shop", "shop-verify"}
+
+
+@pytest.mark.parametrize(("kind", "group"), [("caddy", "caddy"), ("nginx", "root")])
+def test_a_certificate_that_is_given_lies_beside_the_site_and_its_key_is_a_secret(
+    kind: str, group: str
+) -> None:
+    def make() -> dict[str, Any]:
+        key = secrets.Secret(value=pulumi.Output.secret("KEY"), version="1")
+        return {"tls": ProvidedCertificate(name="own", certificate="CERTIFICATE", key=key)}
+
+    deployment = deploy(proxy_args={"kind": kind}, make=make)
+    assert isinstance(deployment.one("Command", "shop-certificate").inputs["stdin"], Secret)
+    certificate, key = document(deployment, "shop-certificate")["files"]
+    assert certificate["content"] == "CERTIFICATE"
+    assert (key["content"], key["mode"], key["group"]) == ("KEY", "0640", group)
+    for file in (certificate, key):
+        assert file["path"] in site_file(deployment)["content"]
+    verify = document(deployment, "shop-verify")
+    assert verify["trusted"] is False
+    assert verify["authority"] == "the certificate that was given"
+    written = deployment.one("Command", "site-shop")
+    assert deployment.one("Command", "shop-certificate").urn in written.options.dependencies
+
+
+def test_what_a_proxy_cannot_do_is_refused_in_a_preview() -> None:
+    limited = PathRoute(folder="/srv", rate_limit=RateLimit(requests=1))
+    with pytest.raises(Exception, match="site shop: route /: rate_limit: the distribution's Caddy"):
+        deploy(make=lambda: {"routes": [limited]})
+    with pytest.raises(Exception, match="site shop: tls: nginx has no internal authority"):
+        on_nginx(lambda: {"tls": InternalAuthority()})
+
+
+def test_sites_may_share_a_certificate_and_different_ones_need_different_names() -> None:
+    def run(*versions: str) -> Deployment:
+        def make() -> None:
+            shared = proxy()
+            for version in versions:
+                key = secrets.Secret(value=pulumi.Output.secret("KEY"), version=version)
+                tls = ProvidedCertificate(name="wild", certificate="CERTIFICATE", key=key)
+                name = f"site-{len(made)}"
+                made.append(name)
+                args = SiteArgs(
+                    proxy=shared, hostnames=[f"{name}.example.com"], routes=[FOLDER], tls=tls
+                )
+                Site(name, args)
+
+        made: list[str] = []
+        return record(make)
+
+    deployment = run("1", "1")
+    files = [document(deployment, f"site-{n}-certificate")["files"] for n in (0, 1)]
+    assert files[0] == files[1]
+    with pytest.raises(Exception, match="give different certificates different names"):
+        run("1", "2")

@@ -300,3 +300,78 @@ def test_a_directory_in_the_place_of_a_file_is_refused(machine: Machine) -> None
     ended = machine.run("files", "up", {"name": "s", "gone": ["/etc/a"]})
     assert ended.code == 1
     assert "/etc/a is a directory" in ended.err
+
+
+STOCK = {"path": "/etc/x/on/default", "package": "x", "folders": ["/etc/x/on", "/etc/x/more"]}
+
+
+def stock_site(machine: Machine, commands: FakeCommands) -> Path:
+    """Make a link to a file that is as its package shipped it."""
+    machine.write("/etc/x/off/default", "stock")
+    link = machine.root / "etc/x/on/default"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("/etc/x/off/default")
+    md5 = hashlib.md5(b"stock", usedforsecurity=False).hexdigest()
+    commands.answer("dpkg-query -W -f=${Conffiles} x", f" /etc/x/off/default {md5}\n")
+    return link
+
+
+def test_what_a_package_shipped_goes_when_it_is_alone_and_returns_as_the_link_it_was(
+    machine: Machine, commands: FakeCommands
+) -> None:
+    commands.add("dpkg-query")
+    link = stock_site(machine, commands)
+    ours = [file("/etc/x/on/ours", "ours")]
+    for _ in range(2):
+        up(machine, files=ours, gone_if_alone=STOCK)
+        assert not link.is_symlink()
+    down(machine)
+    assert str(link.readlink()) == "/etc/x/off/default"
+    assert sorted(path.name for path in link.parent.iterdir()) == ["default"]
+
+
+@pytest.mark.parametrize("theirs", ["/etc/x/on/theirs", "/etc/x/more/theirs"])
+def test_what_a_package_shipped_stays_beside_files_of_somebody_else(
+    machine: Machine, commands: FakeCommands, theirs: str
+) -> None:
+    commands.add("dpkg-query")
+    link = stock_site(machine, commands)
+    machine.write(theirs, "theirs")
+    up(machine, files=[file("/etc/x/on/ours", "x")], gone_if_alone=STOCK)
+    assert link.is_symlink()
+
+
+def test_what_was_changed_since_a_package_shipped_it_stays(
+    machine: Machine, commands: FakeCommands
+) -> None:
+    commands.add("dpkg-query")
+    link = stock_site(machine, commands)
+    machine.write("/etc/x/off/default", "theirs by now")
+    up(machine, files=[file("/etc/x/on/ours", "x")], gone_if_alone=STOCK)
+    assert link.is_symlink()
+
+
+def test_a_failed_check_brings_a_link_back(machine: Machine, commands: FakeCommands) -> None:
+    commands.add("dpkg-query")
+    commands.answer("check", "no", code=1)
+    link = stock_site(machine, commands)
+    spec = {"name": "step", "gone_if_alone": STOCK, "check": [["check"]]}
+    assert machine.run("files", "up", spec).code == 1
+    assert str(link.readlink()) == "/etc/x/off/default"
+
+
+@pytest.mark.parametrize(("enabled_before", "stopped"), [(True, False), (False, True)])
+def test_a_shared_unit_stops_with_us_only_if_it_began_with_us(
+    machine: Machine, commands: FakeCommands, enabled_before: bool, stopped: bool
+) -> None:
+    commands.answer("systemctl is-enabled", code=0 if enabled_before else 1)
+    shared = {"units_enabled": ["x.service"], "units_shared": ["x.service"]}
+    up(machine, files=[file("/etc/x", "1")], **shared)
+    commands.answer("systemctl is-enabled")
+    up(machine, files=[file("/etc/x", "2")], **shared)
+    # Another stack comes and goes: what it found is ours, or was there before us.
+    up(machine, "other", files=[file("/etc/y", "1")], **shared)
+    down(machine, "other")
+    down(machine)
+    disabled = [line for line in commands.lines("systemctl") if "disable" in line]
+    assert disabled == (["systemctl disable --now x.service"] if stopped else [])

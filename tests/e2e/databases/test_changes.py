@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.e2e.data_and_proxy.deployment import Deployed
+from tests.e2e.databases.deployment import Deployed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 

@@ -1,4 +1,4 @@
-"""One server of the local cloud, with the databases and sites of `program`, for all tests here."""
+"""One server of the local cloud, with the databases of `program`, for all tests here."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import pytest
 
 from homeport import paths
 from homeport.cloud.instance import Cloud
-from tests.e2e.data_and_proxy.deployment import PROGRAM, Deployed
+from tests.e2e.databases.deployment import PROGRAM, Deployed
 
 
 @pytest.fixture(scope="session", params=["debian-12", "debian-13"])
@@ -31,7 +31,7 @@ def deployed(
     assert started.returncode == 0, started.stderr
     try:
         volume = "true" if request.param == "debian-13" else "false"
-        made.up(image=request.param, acme="letsencrypt-staging", volume=volume)
+        made.up(image=request.param, volume=volume)
         yield made
     finally:
         gone = made.pulumi("destroy", "--yes", "--skip-preview")

@@ -7,9 +7,9 @@ from itertools import groupby
 
 import pytest
 
-from tests.e2e.data_and_proxy import access_matrix
-from tests.e2e.data_and_proxy.access_matrix import ATTEMPTS, ROLES, Attempt
-from tests.e2e.data_and_proxy.deployment import Deployed
+from tests.e2e.databases import access_matrix
+from tests.e2e.databases.access_matrix import ATTEMPTS, ROLES, Attempt
+from tests.e2e.databases.deployment import Deployed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
