@@ -10,20 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from homeport.cloud.instance import Cloud
 from tests.e2e.conftest import until
 from tests.e2e.load import Load
-from tests.e2e.local_stack import ROOT, LocalCloud, LocalStack, changes, open_stack, start_cloud
+from tests.e2e.local_stack import ROOT, LocalStack, changes, local_cloud, open_stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 PROGRAM = Path(__file__).parent / "units"
 HOSTNAME = "units.example.com"
 EXPOSURE = 1.5
 """What `systemd-analyze security` may say of a unit at most; 10 is no sandbox at all."""
-
-
-@pytest.fixture(scope="module")
-def cloud() -> LocalCloud:
-    return start_cloud(os.environ.get("HOMEPORT_E2E_CLOUD", "e2e-units"))
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +36,10 @@ def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stack(
-    cloud: LocalCloud, artefacts: Path, tmp_path_factory: pytest.TempPathFactory
+    cloud: Cloud, artefacts: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LocalStack]:
-    stack = open_stack("units", PROGRAM, tmp_path_factory.mktemp("units"), cloud)
+    folder = tmp_path_factory.mktemp("units")
+    stack = open_stack("units", PROGRAM, folder, local_cloud(cloud))
     for name in ("first", "second"):
         (stack.folder / name).symlink_to(artefacts / name)
     stack.configure(artefact="first")
