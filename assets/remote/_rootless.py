@@ -44,6 +44,7 @@ def numbers(name: str) -> tuple[int, int]:
 
 def home(name: str) -> str:
     """Return the account's home as the account itself names it."""
+    numbers(name)  # Fails in words when there is no such account.
     return f"/home/{name}" if ROOT else pwd.getpwnam(name).pw_dir
 
 

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import hcloud
-import pytest
 
 from homeport import engine
-from homeport.cloud import lifecycle
 from homeport.cloud.instance import Cloud
 
 ROOT = Path(__file__).parents[2]
@@ -38,18 +36,9 @@ class LocalCloud:
 
 
 def local_cloud(cloud: Cloud) -> LocalCloud:
-    """Return what programs need to use a running cloud; skips where there is no engine."""
-    try:
-        engine.binary()
-    except engine.EngineMissingError as error:
-        pytest.skip(str(error))
+    """Return what programs need to use a running cloud."""
     passphrase = {"PULUMI_CONFIG_PASSPHRASE": "a passphrase for tests"}
     return LocalCloud(engine.environment({**cloud.environment(), **passphrase}))
-
-
-def start_cloud(name: str) -> LocalCloud:
-    """Start a cloud of this name, which stays, and return it."""
-    return local_cloud(lifecycle.up(name, print))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from homeport.cloud.instance import Cloud
 from tests.e2e.load import Load
 from tests.e2e.local_stack import (
-    LocalCloud,
     LocalStack,
     changes,
+    local_cloud,
     open_stack,
     running_up,
-    start_cloud,
 )
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -27,13 +27,9 @@ IMAGE = "ghcr.io/homeport/ledger"
 
 
 @pytest.fixture(scope="module")
-def cloud() -> LocalCloud:
-    return start_cloud("e2e-apps")
-
-
-@pytest.fixture(scope="module")
-def stack(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    stack = open_stack("apps", PROGRAM, tmp_path_factory.mktemp("apps"), cloud)
+def stack(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    folder = tmp_path_factory.mktemp("apps")
+    stack = open_stack("apps", PROGRAM, folder, local_cloud(cloud))
     stack.configure(system="debian-12", image=f"{IMAGE}:1.0.0", acme="letsencrypt-staging")
     try:
         stack.up()
