@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -60,15 +59,13 @@ def test_two_clouds_run_side_by_side(cloud: Cloud, other: Cloud, client: Client)
     assert network.ip_range == "10.7.0.0/16"
 
 
-def test_a_second_up_changes_nothing_and_is_quick(other: Cloud) -> None:
+def test_a_second_up_changes_nothing_and_builds_nothing(other: Cloud) -> None:
     started = {
         name: (docker.inspect("container", name) or {})["State"]["StartedAt"]
         for name in docker.names("container", f"{LABEL}={other.key}")
     }
     said: list[str] = []
-    begin = time.monotonic()
     assert lifecycle.up(other.name, said.append) == other
-    assert time.monotonic() - begin < 10
     assert not [text for text in said if text.startswith(("building", "serving"))]
     for name, moment in started.items():
         assert (docker.inspect("container", name) or {})["State"]["StartedAt"] == moment

@@ -4,7 +4,6 @@ import fcntl
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -32,10 +31,8 @@ def build(root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_build_with_nothing_to_do_is_quick_and_silent() -> None:
-    start = time.monotonic()
+def test_a_build_with_nothing_to_do_is_silent() -> None:
     done = build(paths.ROOT)
-    assert time.monotonic() - start < 2
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

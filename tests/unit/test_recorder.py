@@ -1,6 +1,5 @@
 """The recorder must fail where the real engine, or a real host, would."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,14 +174,12 @@ def test_an_error_inside_apply_is_not_swallowed() -> None:
         record(component(build))
 
 
-def test_a_hundred_resources_are_recorded_within_two_seconds() -> None:
+def test_a_hundred_resources_are_recorded() -> None:
     def build(opts: pulumi.ResourceOptions) -> None:
         for number in range(100):
             hcloud.SshKey(f"key-{number}", public_key=f"ssh-ed25519 {number}", opts=opts)
 
-    start = time.monotonic()
     assert len(record(component(build)).of_type("SshKey")) == 100
-    assert time.monotonic() - start < 2
 
 
 def test_generated_values_are_secret_and_as_long_as_asked_for() -> None:

