@@ -72,6 +72,11 @@ class Server:
         ):
             yield answer
 
+    def own_address(self) -> str:
+        """Return where requests to this server come from."""
+        with socket.create_connection((self.address, 443), timeout=20) as connection:
+            return str(connection.getsockname()[0])
+
     def websocket(self, path: str) -> websockets.ClientConnection:
         plain = socket.create_connection((self.address, 443), timeout=20)
         uri = f"wss://{self.hostname()}{path}"
