@@ -41,7 +41,7 @@ cloud-up cloud-down cloud-status: setup ## Start, remove or show the local cloud
 ##@ Check
 .PHONY: check lint packages test bench
 check: setup lint ## Lint, types and the fast tests: no Docker, no engine, no network
-	@$(BIN)/pytest tests/unit tests/stacks -n 2 -q --seeds $(SEEDS)
+	@$(BIN)/pytest tests/unit tests/stacks -n 3 --dist worksteal -q --seeds $(SEEDS)
 
 packages:
 	@tests/packages
