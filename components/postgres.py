@@ -13,13 +13,13 @@ from .host import Host
 from .network import PrivateNetwork
 from .postgres_tuning import data_path, major_version, tuning
 from .runtimes.container import HARDENING
+from .runtimes.engines import FREE_DISK_MIB
 
 PORT = 5432
 SMALLEST_MEMORY_MIB = 128
 _RESERVED_CONNECTIONS = 5
 _STOP_SECONDS = 90
 _READY_SECONDS = 180
-_FREE_DISK_MIB = 2048
 _SETTING = re.compile(r"[a-z][a-z0-9_.]*")
 
 
@@ -202,7 +202,7 @@ class PostgresServer(pulumi.ComponentResource):
                 "image": args.image,
                 "docker_config": None,
                 "memory_mib": args.memory_mib,
-                "disk_mib": _FREE_DISK_MIB,
+                "disk_mib": FREE_DISK_MIB,
             },
             down=True,
             timeout_seconds=1800,

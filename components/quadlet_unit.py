@@ -6,6 +6,8 @@ command line that Quadlet makes of them.
 
 from collections.abc import Mapping, Sequence
 
+from .unit_words import quoted
+
 Lines = Sequence[tuple[str, str]]
 
 
@@ -30,10 +32,7 @@ def literal(text: str) -> str:
 
 def word(text: str) -> str:
     """Return one word of a value, in quotes."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    for character, written in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
-        escaped = escaped.replace(character, written)
-    return f'"{literal(escaped)}"'
+    return quoted(text, run=True)
 
 
 def words(texts: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from ..workload import WorkloadArgs
 from .engines import FREE_DISK_MIB, check_accounts
 from .quadlet_container import container_unit, image_tag, job_name, job_unit, secret_name
 from .runtime import Instance, Release, Runtime
+from .secret_folders import job_receipt
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,7 @@ class _Start:
             (self._release.name, self._args.secrets, None)
         ]
         owners += [
-            (job_name(self._release, job), job.secrets, self._job_receipt(job))
+            (job_name(self._release, job), job.secrets, job_receipt(self._release, job))
             for job in self._args.jobs
         ]
         groups = [
@@ -151,7 +152,7 @@ class _Start:
             job.name,
             "quadletjob",
             {
-                "receipt": self._job_receipt(job),
+                "receipt": job_receipt(self._release, job),
                 "name": name,
                 "content": job_unit(self._release, job),
                 "secrets": [secret_name(name, secret) for secret in job.secrets],
@@ -160,7 +161,3 @@ class _Start:
             before,
             timeout_seconds=job.timeout_seconds + 120,
         )
-
-    def _job_receipt(self, job: Job) -> str:
-        # Removed with the image's own receipt, which saves a connection per job.
-        return f"job-{self._release.app}-{self._release.id}-{job.name}"

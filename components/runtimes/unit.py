@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..job import Job
 from ..schedule import Schedule
+from ..unit_words import quoted
 from ..workload import WorkloadArgs
 from .runtime import Release
 
@@ -216,14 +217,6 @@ def limits(args: WorkloadArgs) -> list[str]:
     """Return the limits of a unit; a job has those of its app."""
     found = [f"MemoryMax={args.memory_mib}M", "MemorySwapMax=0"]
     return found if args.cpus is None else [*found, f"CPUQuota={round(args.cpus * 100)}%"]
-
-
-def quoted(text: str, *, run: bool = False) -> str:
-    """Return text as one word of a unit file; with `run`, of a command line."""
-    escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "%": "%%"}
-    if run:
-        escapes["$"] = "$$"
-    return '"' + "".join(escapes.get(letter, letter) for letter in text) + '"'
 
 
 def _text(sections: Mapping[str, Sequence[str]]) -> str:

@@ -17,8 +17,9 @@ from components.job import Job
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.runtimes.docker import Docker
 from components.runtimes.systemd import Systemd
-from components.runtimes.unit import WALLS, quoted
+from components.runtimes.unit import WALLS
 from components.runtimes.venv import Venv
+from components.unit_words import quoted
 from components.worker import Worker, WorkerArgs
 from tests.recorder import Deployment, Record, Secret, record
 from tests.unit.fake_host import fake_host
