@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 def cluster() -> Iterator[Cluster]:
     binaries = installed()
     if binaries is None:
-        pytest.skip("needs a Postgres server: apt-get install postgresql")
+        pytest.fail("needs a Postgres server: apt-get install postgresql")
     with running(binaries) as cluster:
         yield cluster
 

@@ -45,7 +45,7 @@ def browse(tmp_path: Path) -> Iterator[Browse]:
     """Opens an address in a browser of its own; `script=False` turns JavaScript off."""
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or driver is None:
-        pytest.skip("needs a browser: apt-get install chromium chromium-driver")
+        pytest.fail("needs a browser: apt-get install chromium chromium-driver")
     opened: list[Chrome] = []
 
     def open_one(url: str, *, script: bool = True) -> Chrome:

@@ -202,7 +202,7 @@ def test_settings_may_be_json() -> None:
 
 def test_javascript_reads_the_settings_as_they_are(tmp_path: Path) -> None:
     if not shutil.which("node"):
-        pytest.skip("there is no node here")
+        pytest.skip("needs node (package nodejs)")
     script = tmp_path / "env.js"
     script.write_text(f"const window = {{}};\n{settings(HOSTILE)}")
     script.write_text(f"{script.read_text()}console.log(JSON.stringify(window.environment));\n")
