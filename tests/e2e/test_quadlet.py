@@ -166,11 +166,13 @@ def test_secrets_lie_only_in_the_accounts_store(stack: LocalStack, account: Acco
 
 def test_the_log_of_an_app_is_read_with_one_command(stack: LocalStack) -> None:
     printed = stack.ssh(f"journalctl --no-pager --output=cat --identifier={SYSTEM}-web")
-    releases = {json.loads(line)["release"] for line in printed.splitlines() if line[:1] == "{"}
+    entries = [json.loads(line) for line in printed.splitlines() if line[:1] == "{"]
+    releases = {entry["release"] for entry in entries}
     # Of more than one release, and of their jobs.
     assert stack.output("release") in releases
     assert len(releases) >= 2
-    assert "0001" in printed
+    assert {entry["logger"] for entry in entries} >= {"ledger.cli", "ledger.server"}
+    assert "migrated" in {entry["msg"] for entry in entries}
 
 
 def test_a_restart_of_the_server_brings_everything_back(
