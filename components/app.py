@@ -25,6 +25,9 @@ class AppArgs(WorkloadArgs):
     """The stable loopback port; None derives it from the app's name."""
     drain_seconds: int = 30
     """How long connections of the old release may go on after a switch."""
+    graceful_stop: bool = False
+    """Whether SIGTERM lets it finish its requests and end its websockets and event streams itself;
+    then it is told at the start of the drain, otherwise only once the drain is over."""
 
     def _check(self) -> None:
         WorkloadArgs._check(self)
@@ -86,6 +89,7 @@ class App(pulumi.ComponentResource):
                 release_port=port.release,
                 health=args.health,
                 drain_seconds=args.drain_seconds,
+                graceful_stop=args.graceful_stop,
             ),
             pulumi.ResourceOptions(parent=self),
         )

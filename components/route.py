@@ -29,6 +29,8 @@ class RouteArgs:
     """The gate."""
     drain_seconds: int
     """How long connections that are open at its end may go on."""
+    graceful_stop: bool = False
+    """Whether the instance is told to go at the start of that time."""
 
 
 class Route(pulumi.ComponentResource):
@@ -52,6 +54,7 @@ class Route(pulumi.ComponentResource):
             "release_port": args.release_port,
             "health": args.health.spec(),
             "drain_seconds": args.drain_seconds,
+            **({"graceful_stop": True} if args.graceful_stop else {}),
         }
         # Two steps, because a step that dies after it switched is not in the engine's state: only
         # what was there before the switch can guard its end. Making the first opens no connection.

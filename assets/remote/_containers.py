@@ -30,6 +30,18 @@ def look(instance: dict[str, str]) -> Look:
     )
 
 
+def tell_to_go(instance: dict[str, str]) -> None:
+    """Send a container its own stop signal, after which Docker does not start it again."""
+    signal = (inspect(instance["name"]).get("Config") or {}).get("StopSignal") or "SIGTERM"
+    # Fails when it has ended in this moment.
+    run(["docker", "kill", f"--signal={signal}", instance["name"]], check=False)
+
+
+def start(instance: dict[str, str]) -> None:
+    """Start a container that was told to go; why it does not run, the gate finds out."""
+    run(["docker", "start", instance["name"]], check=False)
+
+
 def hint(instance: dict[str, str]) -> str:
     """Return what a person may type on the host to see more."""
     name = instance["name"]

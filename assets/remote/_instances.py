@@ -1,7 +1,8 @@
-"""What the tools ask about an instance: how it is, and what it said last, its secrets hidden.
+"""What the tools ask of an instance: how it is, and what it said last, its secrets hidden.
 
 An instance is `{"kind": ..., "name": ..., "account": ...}` as `components.runtimes` writes it; each
-kind has a module that knows how to ask: `look`, `output` and `hint`.
+kind has a module that knows how to ask: `look`, `output` and `hint`, and how to end and begin:
+`tell_to_go` and `start`.
 """
 
 from pathlib import Path
@@ -29,6 +30,11 @@ def hint(instance: Instance) -> str:
     return KINDS[instance["kind"]].hint(instance)
 
 
+def tell_to_go(instance: Instance) -> None:
+    """Send an instance its stop signal and go on; what waits for its health starts it again."""
+    KINDS[instance["kind"]].tell_to_go(instance)
+
+
 def last_lines(instance: Instance, secrets: Path | None = None) -> str:
     """Return the last lines that an instance wrote, the values of its secret files hidden."""
     text, own = KINDS[instance["kind"]].output(instance)
@@ -38,11 +44,16 @@ def last_lines(instance: Instance, secrets: Path | None = None) -> str:
 class Watch:
     """Ends the step as soon as an instance cannot get healthy any more."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, *, wake: bool = False) -> None:
+        """Look for the first time; with `wake`, start what has ended: it may have been told to."""
         self.instance = instance
         self.restarts = 0
         self.exit_code: int | None = None
-        self.first = self._there().restarts
+        found = self._there()
+        if wake and found.ended:
+            KINDS[instance["kind"]].start(instance)
+            found = self._there()
+        self.first = found.restarts
 
     def look(self) -> Look:
         """Return how it is, or fail when it has ended, or ends all the time."""

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import _rootless
+import _units
 from _asked import Look, hide
-from _homeport import run
+from _homeport import at, run
 
 LOG_LINES = 40
+STOP_SIGNAL = "{{.Config.StopSignal}}"
 ASKED = ("LoadState", "ActiveState", "NRestarts", "ExecMainCode", "ExecMainStatus")
 
 Instance = dict[str, str]
@@ -31,6 +33,38 @@ def look(instance: Instance) -> Look:
         exit_code=None if unit["ExecMainCode"] == "0" else int(unit["ExecMainStatus"]),
         check=check(account, name) if running else [],
     )
+
+
+def tell_to_go(instance: Instance) -> None:
+    """Send a container its own stop signal, after which its unit is not started again."""
+    account, name = instance["account"], instance["name"]
+    _rootless.write(account, told(account, name), _units.NO_RESTART)
+    _rootless.systemctl(account, "daemon-reload")
+    shown = _rootless.run_as(
+        account, "podman", "container", "inspect", "--format", STOP_SIGNAL, name, check=False
+    )
+    signal = shown.stdout.strip() or "SIGTERM"
+    # Fails when it has ended in this moment.
+    _rootless.run_as(account, "podman", "kill", f"--signal={signal}", name, check=False)
+
+
+def start(instance: Instance) -> None:
+    """Start a container that was told to go, to be restarted again; the gate sees how it does."""
+    account, name = instance["account"], instance["name"]
+    forget_told(account, name)
+    _rootless.systemctl(account, "daemon-reload")
+    _rootless.systemctl(account, "start", f"{name}.service", check=False)
+
+
+def told(account: str, name: str) -> Path:
+    """Return the file that keeps the account's systemd from starting a container again."""
+    uid = _rootless.numbers(account)[0]
+    return at(_units.told(f"/run/user/{uid}/systemd/user", f"{name}.service"))
+
+
+def forget_told(account: str, name: str) -> None:
+    """Let a container be started and restarted, once its service manager has read its units."""
+    _rootless.run_as(account, "rm", "-r", "-f", str(told(account, name).parent))
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ ASKED = (
     "FragmentPath",
     "InvocationID",
 )
+NO_RESTART = "[Service]\nRestart=no\n"
 PROGRAM = "@program@"
 KILLED = "2"
 
@@ -51,6 +53,27 @@ def look(instance: dict[str, str]) -> Look:
         out_of_memory=last[1],
         check=within(found) if running else [],
     )
+
+
+def tell_to_go(instance: dict[str, str]) -> None:
+    """Send a unit's main process SIGTERM; it gets more time than a stop, and is not restarted."""
+    unit = instance["name"]
+    write(at(told(JOBS, unit)), NO_RESTART)
+    run(["systemctl", "daemon-reload"])
+    # Fails when it has ended in this moment.
+    run(["systemctl", "kill", "--kill-who=main", "--signal=SIGTERM", unit], check=False)
+
+
+def start(instance: dict[str, str]) -> None:
+    """Start a unit that was told to go, to be restarted again; the gate sees how it does."""
+    at(told(JOBS, instance["name"])).unlink(missing_ok=True)
+    run(["systemctl", "daemon-reload"])
+    run(["systemctl", "start", instance["name"]], check=False)
+
+
+def told(folder: str, unit: str) -> str:
+    """Return the file that keeps systemd from starting a unit again; it does not outlive a boot."""
+    return f"{folder}/{unit}.d/told-to-go.conf"
 
 
 def show(unit: str) -> dict[str, str]:
@@ -130,6 +153,7 @@ def hint(instance: dict[str, str]) -> str:
 def output(instance: dict[str, str]) -> tuple[str, Path | None]:
     """Return the last lines of a unit's journal, and the folder of its secrets if it has one."""
     unit = instance["name"]
+    run(["journalctl", "--sync"], check=False)
     found = show(unit)
     which, own = [f"--unit={unit}"], found["InvocationID"]
     if found["NRestarts"] == "0" and own:
@@ -190,6 +214,7 @@ def can_run(path: Path) -> bool:
 def remove(unit: str, path: Path) -> None:
     """Stop a unit and remove its file; whatever it is in, nothing of it stays."""
     run(["systemctl", "disable", "--now", unit], check=False, timeout_seconds=700)
+    shutil.rmtree(at(told(JOBS, unit)).parent, ignore_errors=True)
     if path.exists():
         path.unlink()
         run(["systemctl", "daemon-reload"])

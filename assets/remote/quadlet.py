@@ -102,6 +102,7 @@ def remove_container(spec: Spec) -> None:
     """Remove what is left of a container that has been stopped, and its secrets."""
     account, name = spec["account"], spec["name"]
     _rootless.run_as(account, "podman", "rm", "--force", "--ignore", "--volumes", name)
+    _podman.forget_told(account, name)
     _podman.remove_secrets(account, _podman.secret_names(account, f"{name}-"))
 
 

@@ -5,7 +5,8 @@
 stable port to it in one nftables transaction; tries the result, through the proxy too where a site
 is there. If that fails, the map is as before. `down`: if the release is live, another healthy
 release of the app takes over; where there is none, the step refuses as long as a site sends
-traffic to the stable port. Then it waits for the connections that are open.
+traffic to the stable port. Then it waits for the connections that are open; a release that ends
+them by itself when it is told to go is told at once.
 Both print one line of JSON that says how long each phase took.
 """
 
@@ -30,9 +31,11 @@ from _homeport import (
     remove_receipt,
     write_receipt,
 )
-from _instances import Watch, hint, last_lines
+from _instances import Watch, hint, last_lines, tell_to_go
 
 POLL_SECONDS = 0.05
+# What arrived just before the switch gets this long to reach a release that is told to go.
+ARRIVAL_SECONDS = 1
 LOOK_SECONDS = 0.5
 # Connections through which something may still come or go (Linux's numbers of TCP states).
 OPEN_STATES = {"01", "03", "08"}
@@ -81,7 +84,8 @@ def up(spec: Spec) -> None:
 
 def gate(spec: Spec) -> None:
     """Return once the release was healthy several times in a row."""
-    health, watch = spec["health"], Watch(spec["instance"])
+    # A deploy that went no further may have told it to go.
+    health, watch = spec["health"], Watch(spec["instance"], wake=True)
     start = time.monotonic()
     looked, row, problem = start, 0, "nothing yet"
     while row < health["successes"]:
@@ -194,7 +198,7 @@ def down(spec: Spec) -> None:
         moved = leave(spec)
         remove_receipt(spec, f"route-{spec['app']}-{spec['release']}")
     phases.end("guard")
-    left = drain(spec["release_port"], spec["drain_seconds"])
+    left = drain(spec)
     phases.end("drain")
     phases.report(moved_to=moved, connections_cut=left)
 
@@ -228,9 +232,17 @@ def healthy_sibling(spec: Spec, stable: int) -> int | None:
     return None
 
 
-def drain(port: int, seconds: float) -> int:
-    """Wait until a port has no open connection; return how many are left when time is up."""
-    deadline = time.monotonic() + seconds
+def drain(spec: Spec) -> int:
+    """Wait until the release has no open connection; return how many are left when time is up."""
+    port, start = spec["release_port"], time.monotonic()
+    deadline = start + spec["drain_seconds"]
+    if spec.get("graceful_stop") and wait_idle(port, min(deadline, start + ARRIVAL_SECONDS)):
+        tell_to_go(spec["instance"])
+    return wait_idle(port, deadline)
+
+
+def wait_idle(port: int, deadline: float) -> int:
+    """Wait until a port has no open connection; return how many are left at the deadline."""
     while (left := connections(port)) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     return left

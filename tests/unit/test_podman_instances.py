@@ -171,3 +171,42 @@ def test_a_release_that_ends_before_it_is_healthy_closes_the_gate(
     ended = machine.run("route", "up", route)
     assert ended.code == 1
     assert f"{NAME} ended with exit code 70" in ended.err
+
+
+TOLD = f"run/user/{os.getuid()}/systemd/user/{NAME}.service.d/told-to-go.conf"
+
+
+def route(**changes: Any) -> dict[str, Any]:
+    health = {"path": "/", "status": 200, "successes": 1, "try_seconds": 0.2, "start_seconds": 0.3}
+    return {
+        "app": "web",
+        "release": "bbbb2222",
+        "instance": INSTANCE,
+        "stable_port": 10_001,
+        "release_port": 20_001,
+        "health": health,
+        "drain_seconds": 1.2,
+        **changes,
+    }
+
+
+def test_a_release_that_is_told_to_go_is_not_restarted_unless_it_is_wanted_again(
+    machine: Machine, account: FakeAccount
+) -> None:
+    machine.write("/proc/net/tcp", "  sl\n  0: 0100007F:4E21 0:0 01 x\n")
+    account.answer("nft -j", '{"nftables": [{"map": {}}]}')
+    account.unit(NAME)
+    account.answer("podman container inspect --format", "SIGQUIT\n")
+    assert machine.run("route", "down", route(graceful_stop=True)).code == 0
+    assert (machine.root / TOLD).read_text() == "[Service]\nRestart=no\n"
+    told = account.asked()
+    assert told.index("systemctl --user daemon-reload") < told.index(
+        f"podman kill --signal=SIGQUIT {NAME}"
+    )
+    account.unit(NAME, ActiveState="inactive")
+    account.forget()
+    machine.run("route", "up", route())
+    assert not (machine.root / TOLD).exists()
+    woken = account.asked()
+    start = f"systemctl --user start {NAME}.service"
+    assert woken.index("systemctl --user daemon-reload") < woken.index(start)

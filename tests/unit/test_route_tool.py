@@ -339,3 +339,47 @@ def test_connections_that_do_not_end_are_cut_when_time_is_up(machine: Machine) -
         ended = machine.run("route", "down", spec(server, 10007, drain_seconds=0.3))
     assert ended.code == 0
     assert ended.report["connections_cut"] == 2
+
+
+def kills(machine: Machine) -> list[list[str]]:
+    return [call for call in machine.docker_calls() if call[0] == "kill"]
+
+
+def test_a_release_that_ends_its_connections_itself_is_told_to_go_and_waited_for(
+    machine: Machine,
+) -> None:
+    state = {**RUNNING, "Config": {"StopSignal": "SIGQUIT"}}
+    machine.set_docker({"containers": {CONTAINER: state}})
+    with release() as server:
+        listening(machine, server.port, established=2)
+        going = spec(server, 10007, drain_seconds=30, graceful_stop=True)
+        process = machine.start("route", "down", going)
+        while not kills(machine):
+            assert process.poll() is None
+        listening(machine, server.port)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert json.loads(out)["connections_cut"] == 0
+    assert kills(machine) == [["kill", "--signal=SIGQUIT", CONTAINER]]
+
+
+@pytest.mark.parametrize(("graceful", "open_"), [(True, 0), (False, 2)])
+def test_nobody_is_told_to_go_without_need(machine: Machine, graceful: bool, open_: int) -> None:
+    with release() as server:
+        listening(machine, server.port, established=open_)
+        going = spec(server, 10007, drain_seconds=0.3, graceful_stop=graceful)
+        assert machine.run("route", "down", going).report["connections_cut"] == open_
+    assert kills(machine) == []
+
+
+def test_a_release_that_was_told_to_go_is_started_again_when_it_is_wanted_after_all(
+    machine: Machine,
+) -> None:
+    ended_state = {**RUNNING, "State": {"Status": "exited", "Running": False, "ExitCode": 0}}
+    looks = [[0, json.dumps([found])] for found in (ended_state, RUNNING)]
+    machine.set_docker({"answers": {"inspect": looks}})
+    with release() as server:
+        listening(machine, server.port)
+        ended = machine.run("route", "up", spec(server, server.port))
+    assert (ended.code, ended.err) == (0, "")
+    assert ["start", CONTAINER] in machine.docker_calls()

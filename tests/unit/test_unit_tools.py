@@ -303,3 +303,41 @@ def test_a_check_runs_as_the_unit_with_its_variables(
         "--no-new-privs --inh-caps=-all --bounding-set=-all -- "
         "env --ignore-environment PATH=/bin A=two words shop check"
     ]
+
+
+def route(**changes: Any) -> dict[str, Any]:
+    health = {"path": "/", "status": 200, "successes": 1, "try_seconds": 0.2, "start_seconds": 0.3}
+    return {
+        "app": "web",
+        "release": "bbbb2222",
+        "instance": {"kind": "systemd", "name": UNIT},
+        "stable_port": 10_001,
+        "release_port": 20_001,
+        "health": health,
+        "drain_seconds": 1.2,
+        **changes,
+    }
+
+
+def test_a_unit_that_is_told_to_go_is_not_restarted_unless_it_is_wanted_again(
+    machine: Machine, commands: FakeCommands
+) -> None:
+    commands.add("nft")
+    machine.write("/proc/net/tcp", "  sl\n  0: 0100007F:4E21 0:0 01 x\n")
+    commands.answer("nft -j", '{"nftables": [{"map": {}}]}')
+    told = machine.root / f"run/systemd/system/{UNIT}.d/told-to-go.conf"
+    assert machine.run("route", "down", route(graceful_stop=True)).code == 0
+    assert told.read_text() == "[Service]\nRestart=no\n"
+    assert changes(commands) == [
+        "systemctl daemon-reload",
+        f"systemctl kill --kill-who=main --signal=SIGTERM {UNIT}",
+    ]
+    shown(commands, ActiveState="inactive")
+    commands.forget()
+    machine.run("route", "up", route())
+    assert not told.exists()
+    assert changes(commands) == ["systemctl daemon-reload", f"systemctl start {UNIT}"]
+    assert machine.run("route", "down", route(graceful_stop=True)).code == 0
+    gone = {"app": "web", "release": "bbbb2222", "units": [UNIT], "account": ACCOUNT}
+    assert machine.run("unit", "down", gone).code == 0
+    assert not told.parent.exists()
