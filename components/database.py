@@ -9,6 +9,7 @@ import pulumi_command as command
 import pulumi_random as random
 
 from . import scram, secrets, sql
+from .dump import Dump
 from .postgres import PostgresServer
 from .secrets import Secret
 
@@ -76,6 +77,16 @@ class Database(pulumi.ComponentResource):
             opts=_made_in(self, args.server, args.name, [args.server.ready], protect=args.protect),
         )
         self.register_outputs({"database_name": self.database_name})
+
+    def dump(self, keep: int = 3) -> Dump:
+        """Return the dump for a `Job(dump=...)` that changes this database."""
+        return Dump(
+            host=self.server.host,
+            container=self.server.container_name,
+            database=self.database_name,
+            ready=self.ready,
+            keep=keep,
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import names
+from .dump import Dump
 from .secrets import Secret
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -33,6 +34,8 @@ class Job:
     """Each is a file that its account alone reads; the variable NAME_FILE says where."""
     timeout_seconds: int = 600
     """It is stopped, and the deploy ends with the old release serving, when it takes longer."""
+    dump: Dump | None = None
+    """What is dumped just before it runs; a dump that fails ends the deploy before the job."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot run.
@@ -59,6 +62,20 @@ class Job:
             "environment": dict(self.environment),
             "secrets": {name: secret.version for name, secret in self.secrets.items()},
         }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class SchemaCheck(Job):
+    """A job that tells whether this release can work with the schema that is there.
+
+    It comes after the migration and prints a line `schema: <revision>`, which is written down with
+    the release. When it ends with another code than 0, the release is refused before it starts:
+    above all an older one, after a newer one has removed what it needs.
+    """
+
+    def configuration(self) -> dict[str, Any]:
+        """Return what a release's id has to know of it."""
+        return {**Job.configuration(self), "schema": True}
 
 
 def check_environment(where: str, environment: Mapping[str, str]) -> None:

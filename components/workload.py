@@ -91,7 +91,7 @@ class WorkloadArgs:
         check_environment("environment", self.environment)
         check_secrets("secrets", self.secrets, self.environment)
         _check_limits(self)
-        _check_jobs(self.jobs)
+        _check_jobs(self.jobs, self.host)
         if not _USER.fullmatch(self.user):
             msg = f"user: must be numeric, as in 10001:10001 (got {self.user!r})"
             raise ValueError(msg)
@@ -150,11 +150,17 @@ def _check_volumes(volumes: Mapping[str, Volume], tmpfs_mib: Mapping[str, int]) 
             raise ValueError(msg)
 
 
-def _check_jobs(jobs: Sequence[Job]) -> None:
-    seen: set[str] = set()
+def _check_jobs(jobs: Sequence[Job], host: Host) -> None:
+    seen = {f"{job.name}-dump" for job in jobs if job.dump}
     for job in jobs:
         if job.name in seen or job.name in _RESERVED_JOBS:
             why = "is there twice" if job.name in seen else "is a word of our own"
             msg = f"jobs: the name {job.name!r} {why}; choose another"
             raise ValueError(msg)
         seen.add(job.name)
+        if job.dump and job.dump.host is not host:
+            msg = (
+                f"jobs: {job.name} dumps {job.dump.database}, which is on {job.dump.host.name}; "
+                f"only databases on {host.name} itself can be dumped"
+            )
+            raise ValueError(msg)

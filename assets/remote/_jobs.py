@@ -6,14 +6,18 @@ comes back runs its jobs again.
 """
 
 import json
+import re
 import shutil
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from _homeport import Spec, at, read_receipt, write_receipt
+from _homeport import Spec, at, fail, read_receipt, receipts, write_receipt
+from _instances import Instance, last_lines
 
 CURE = "mend what it says and run `pulumi up` again; the release before still serves"
+REVISION = re.compile(r"^schema: (\S{1,64})$", re.MULTILINE)
 
 
 def forget_folder(spec: Spec) -> None:
@@ -25,17 +29,54 @@ def forget_folder(spec: Spec) -> None:
 def once(
     spec: Spec,
     name: str,
-    work: Callable[[Spec], None],
+    work: Callable[[Spec], "dict[str, str]"],
     forget: Callable[[Spec], None] = forget_folder,
 ) -> None:
-    """Run a job unless it is done; then its secrets go."""
-    if read_receipt(spec, spec["receipt"]):
-        sys.stdout.write(json.dumps({"done_before": True}) + "\n")
+    """Run a job unless it is done, and write down what it found; then its secrets go."""
+    done = read_receipt(spec, spec["receipt"])
+    if done:
+        known = {key: done[key] for key in ("schema",) if key in done}
+        sys.stdout.write(json.dumps({"done_before": True, **known}) + "\n")
         return
     start = time.monotonic()
-    work(spec)
-    seconds = round(time.monotonic() - start, 3)
-    write_receipt(spec, spec["receipt"], {"ran": name, "seconds": seconds})
+    found = work(spec)
+    found_in = {"seconds": round(time.monotonic() - start, 3), **found}
+    write_receipt(spec, spec["receipt"], {"ran": name, **found_in})
     # Not earlier: a run that is cut off in between must find them again.
     forget(spec)
-    sys.stdout.write(json.dumps({"seconds": seconds}) + "\n")
+    sys.stdout.write(json.dumps(found_in) + "\n")
+
+
+def findings(spec: Spec, instance: Instance, secrets: "Path | None" = None) -> "dict[str, str]":
+    """Return the schema's revision, as a check of the schema that ended well has printed it."""
+    if not spec.get("schema"):
+        return {}
+    lines = last_lines(instance, secrets)
+    found = REVISION.findall(lines)
+    if not found:
+        what = "the check of the schema did not say at which revision the schema is"
+        fail(what, lines, "let it print a line `schema: <revision>`, and run `pulumi up` again")
+    return {"schema": found[-1]}
+
+
+def ended_with(spec: Spec, code: object) -> str:
+    """Return what a job's exit code means."""
+    if spec.get("schema"):
+        what = f"release {spec['release']} cannot work with the schema that is there"
+        return f"{what}: its check ended with exit code {code}"
+    return f"the job ended with exit code {code}"
+
+
+def cure(spec: Spec) -> str:
+    """Return what to do about a job that failed; for a check of the schema, both ways out."""
+    if not spec.get("schema"):
+        return CURE
+    left = [
+        f" (release {path.stem.split('-')[-2]} left it at {known['schema']})"
+        for path in sorted(receipts(spec).glob(f"job-{spec['app']}-*.json"))
+        if (known := read_receipt(spec, path.stem)).get("schema")
+    ]
+    return (
+        f"deploy a release that works with this schema{left[-1] if left else ''}, or restore a "
+        "dump from before its migration, then `pulumi up`; the release before still serves"
+    )

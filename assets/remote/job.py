@@ -10,7 +10,7 @@ from pathlib import Path
 from _containers import create_command
 from _homeport import Spec, at, fail, main, run
 from _instances import last_lines
-from _jobs import CURE, once
+from _jobs import CURE, cure, ended_with, findings, once
 
 
 def up(spec: Spec) -> None:
@@ -18,7 +18,7 @@ def up(spec: Spec) -> None:
     once(spec, spec["container"], work)
 
 
-def work(spec: Spec) -> None:
+def work(spec: Spec) -> "dict[str, str]":
     """Run the job's container to its end, which has to be 0 and in time."""
     secrets = at(spec["secrets"]) if spec["secrets"] else None
     clear(spec)
@@ -28,6 +28,7 @@ def work(spec: Spec) -> None:
             run(["docker", "network", "connect", network, spec["container"]], cure=CURE)
         run(["docker", "start", spec["container"]], cure=CURE)
         finish(spec, secrets)
+        return findings(spec, instance(spec), secrets)
     finally:
         clear(spec)
 
@@ -40,7 +41,6 @@ def clear(spec: Spec) -> None:
 def finish(spec: Spec, secrets: Path | None) -> None:
     """Wait for the job's end; it has to be in time, and 0."""
     container, limit = spec["container"], spec["timeout_seconds"]
-    instance = {"kind": "docker", "name": container}
     try:
         waited = subprocess.run(
             ["docker", "wait", container],
@@ -50,12 +50,18 @@ def finish(spec: Spec, secrets: Path | None) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        cure = f"raise timeout_seconds of the job, or {CURE}"
-        fail(f"the job took over {limit} s and was stopped", last_lines(instance, secrets), cure)
+        longer = f"raise timeout_seconds of the job, or {CURE}"
+        lines = last_lines(instance(spec), secrets)
+        fail(f"the job took over {limit} s and was stopped", lines, longer)
     code = waited.stdout.strip()
     if code != "0":
-        what = f"the job ended with exit code {code}" if code else "Docker lost the job"
-        fail(what, last_lines(instance, secrets) + waited.stderr, CURE)
+        what = ended_with(spec, code) if code else "Docker lost the job"
+        fail(what, last_lines(instance(spec), secrets) + waited.stderr, cure(spec))
+
+
+def instance(spec: Spec) -> "dict[str, str]":
+    """Return the job's container as an instance."""
+    return {"kind": "docker", "name": spec["container"]}
 
 
 if __name__ == "__main__":

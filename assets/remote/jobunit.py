@@ -5,10 +5,12 @@ Account, limits and walls are those of the release; what a run that was cut off 
 first.
 """
 
+from pathlib import Path
+
 import _accounts
 from _homeport import Spec, at, fail, main, run
 from _instances import last_lines
-from _jobs import CURE, once
+from _jobs import CURE, cure, ended_with, findings, once
 from _units import JOBS, exit_code, place, remove, remove_job, show
 
 
@@ -17,7 +19,7 @@ def up(spec: Spec) -> None:
     once(spec, spec["unit"], work)
 
 
-def work(spec: Spec) -> None:
+def work(spec: Spec) -> "dict[str, str]":
     """Run the unit to its end, which has to be 0 and in time."""
     unit = spec["unit"]
     path = at(f"{JOBS}/{unit}")
@@ -30,6 +32,7 @@ def work(spec: Spec) -> None:
         ended = run(["systemctl", "start", unit], check=False, timeout_seconds=limit)
         if ended.returncode != 0:
             explain(spec, ended.stderr)
+        return findings(spec, instance(spec), secrets(spec))
     finally:
         remove(unit, path)
 
@@ -37,20 +40,25 @@ def work(spec: Spec) -> None:
 def explain(spec: Spec, said: str) -> None:
     """End the step with what the job said last."""
     found = show(spec["unit"])
-    instance = {"kind": "systemd", "name": spec["unit"]}
-    secrets = at(spec["secrets"]) if spec["secrets"] else None
-    lines = last_lines(instance, secrets)
+    lines = last_lines(instance(spec), secrets(spec))
     if found["Result"] == "timeout":
-        cure = f"raise timeout_seconds of the job, or {CURE}"
-        fail(f"the job took over {spec['timeout_seconds']} s and was stopped", lines, cure)
+        longer = f"raise timeout_seconds of the job, or {CURE}"
+        fail(f"the job took over {spec['timeout_seconds']} s and was stopped", lines, longer)
     if found["Result"] == "oom-kill":
         fail("the job needed more memory than its limit", lines, "raise memory_mib")
     code = exit_code(found)
-    fail(
-        "the job could not run" if code is None else f"the job ended with exit code {code}",
-        lines or said,
-        CURE,
-    )
+    what = "the job could not run" if code is None else ended_with(spec, code)
+    fail(what, lines or said, cure(spec))
+
+
+def instance(spec: Spec) -> "dict[str, str]":
+    """Return the job's unit as an instance."""
+    return {"kind": "systemd", "name": spec["unit"]}
+
+
+def secrets(spec: Spec) -> "Path | None":
+    """Return the folder of the job's secrets."""
+    return at(spec["secrets"]) if spec["secrets"] else None
 
 
 if __name__ == "__main__":

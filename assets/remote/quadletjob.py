@@ -8,7 +8,7 @@ import _podman
 import _rootless
 from _homeport import Spec, fail, main
 from _instances import last_lines
-from _jobs import CURE, once
+from _jobs import CURE, cure, ended_with, findings, once
 
 ASKED = ("ExecMainStatus", "Result")
 
@@ -23,7 +23,7 @@ def forget(spec: Spec) -> None:
     _podman.remove_secrets(spec["account"], spec["secrets"])
 
 
-def work(spec: Spec) -> None:
+def work(spec: Spec) -> "dict[str, str]":
     """Run the unit to its end, which has to be in time, and 0."""
     account, file = spec["account"], f"{spec['name']}.container"
     service = f"{spec['name']}.service"
@@ -34,6 +34,7 @@ def work(spec: Spec) -> None:
         started = _rootless.systemctl(account, "start", service, check=False)
         if started.returncode != 0:
             explain(spec, service, started.stderr)
+        return findings(spec, instance(spec))
     finally:
         clear(account, service, file)
 
@@ -48,13 +49,17 @@ def clear(account: str, service: str, file: str) -> None:
 def explain(spec: Spec, service: str, said: str) -> None:
     """Say why the job failed."""
     unit = _rootless.property_of(spec["account"], service, ASKED)
-    instance = {"kind": "podman", "name": spec["name"], "account": spec["account"]}
-    lines = last_lines(instance) or said
+    lines = last_lines(instance(spec)) or said
     if unit["Result"] == "timeout":
         limit = spec["timeout_seconds"]
         again = f"raise timeout_seconds of the job, or {CURE}"
         fail(f"the job took over {limit} s and was stopped", lines, again)
-    fail(f"the job ended with exit code {unit['ExecMainStatus']}", lines, CURE)
+    fail(ended_with(spec, unit["ExecMainStatus"]), lines, cure(spec))
+
+
+def instance(spec: Spec) -> "dict[str, str]":
+    """Return the job's container as an instance."""
+    return {"kind": "podman", "name": spec["name"], "account": spec["account"]}
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from ..schedule import Schedule
 from ..workload import WorkloadArgs
 from .container import container_arguments, environment, tmpfs
 from .engines import FREE_DISK_MIB, check_accounts
+from .jobs import dumped, job_spec
 from .runtime import Instance, Release, Runtime
-from .secret_folders import job_receipt, secret_folders
+from .secret_folders import secret_folders
 from .unit import timer_text
 
 
@@ -133,6 +134,7 @@ class _Start:
         if secrets:
             before.append(secrets)
         for job in self._args.jobs:
+            before += dumped(self._release, job, [image, *before])
             before.append(self._job(job, networks, image, before))
         return networks, image, before
 
@@ -195,14 +197,13 @@ class _Start:
             f"{self._release.app}-{job.name}-{self._release.id}",
             "job",
             {
-                "receipt": job_receipt(self._release, job),
+                **job_spec(self._release, job),
                 "container": f"{self._release.own}-{job.name}",
                 "image": image.stdout,
                 "command": list(job.command),
                 "environment": environment(job.environment, job.secrets, self._release.id),
                 "secrets": f"{self._release.folder}/{job.name}-secrets" if job.secrets else None,
                 **self._container(networks),
-                "timeout_seconds": job.timeout_seconds,
             },
             timeout_seconds=job.timeout_seconds + 120,
             opts=pulumi.ResourceOptions(parent=self._release.parent, depends_on=[image, *before]),

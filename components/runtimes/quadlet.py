@@ -13,6 +13,7 @@ from ..registry import FILE, qualified
 from ..rootless import RootlessAccount
 from ..workload import WorkloadArgs
 from .engines import FREE_DISK_MIB, check_accounts
+from .jobs import dumped, job_spec
 from .quadlet_container import container_unit, image_tag, job_name, job_unit, secret_name
 from .runtime import Instance, Release, Runtime
 from .secret_folders import job_receipt
@@ -71,6 +72,7 @@ class _Start:
         if secrets:
             before.append(secrets)
         for job in self._args.jobs:
+            before += dumped(self._release, job, before)
             before.append(self._job(job, before))
         start = self._step("start", "quadlet", unit, before)
         return Instance(
@@ -152,11 +154,10 @@ class _Start:
             job.name,
             "quadletjob",
             {
-                "receipt": job_receipt(self._release, job),
+                **job_spec(self._release, job),
                 "name": name,
                 "content": job_unit(self._release, job),
                 "secrets": [secret_name(name, secret) for secret in job.secrets],
-                "timeout_seconds": job.timeout_seconds,
             },
             before,
             timeout_seconds=job.timeout_seconds + 120,

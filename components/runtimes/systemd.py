@@ -13,8 +13,9 @@ from ..job import Job
 from ..schedule import Schedule
 from ..workload import DEFAULT_USER, WorkloadArgs
 from . import unit
+from .jobs import dumped, job_spec
 from .runtime import Instance, Release, Runtime
-from .secret_folders import job_receipt, secret_folders
+from .secret_folders import secret_folders
 from .venv import Venv
 
 _FREE_DISK_MIB = 1024
@@ -163,6 +164,7 @@ class _Start:
         )
         before: list[pulumi.Resource] = [leave, *self._args.after]
         for job in self._args.jobs:
+            before += dumped(self._release, job, before)
             before.append(self._job(job, before))
         return before
 
@@ -206,12 +208,11 @@ class _Start:
             job.name,
             "jobunit",
             {
-                "receipt": job_receipt(self._release, job),
+                **job_spec(self._release, job),
                 "unit": unit.job_unit_name(self._release, job),
                 "text": unit.job_unit(self._release, self._runtime, job),
                 **self._program(job.command),
                 "secrets": f"{self._release.folder}/{job.name}-secrets" if job.secrets else None,
-                "timeout_seconds": job.timeout_seconds,
             },
             timeout_seconds=job.timeout_seconds + 120,
             after=before,

@@ -137,6 +137,13 @@ def running_up(stack: LocalStack) -> Iterator["subprocess.Popen[bytes]"]:
         started.wait()
 
 
+def schema_of(stack: LocalStack, system: str) -> str:
+    """Return the revision that the release of `web` found, as its host has written it down."""
+    receipt = f"job-web-{stack.output('release')}-schema.json"
+    found = json.loads(stack.ssh(f"cat /opt/homeport/{system}/receipts/{receipt}"))
+    return str(found["schema"])
+
+
 def changes(printed: str) -> dict[str, int]:
     """Return what the engine counted: created, updated, unchanged, …"""
     _, _, counted = printed.rpartition("Resources:")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from homeport.cloud.instance import Cloud
+from tests.e2e.goodbyes import Goodbyes
 from tests.e2e.load import Load
 from tests.e2e.local_stack import (
     LocalStack,
@@ -18,6 +19,7 @@ from tests.e2e.local_stack import (
     local_cloud,
     open_stack,
     running_up,
+    schema_of,
 )
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -47,12 +49,17 @@ def as_it_was(stack: LocalStack) -> Iterator[None]:
 
 def reset(stack: LocalStack) -> None:
     plain = {"fail_mode": "none", "worker_fail_mode": "none", "log_level": "INFO"}
+    plain |= {"graceful_stop": "false", "schema_head": "0003"}
     stack.configure(image=f"{IMAGE}:1.0.0", start_seconds="60", **plain)
     stack.up()
 
 
 def load(stack: LocalStack) -> Load:
     return Load(stack.output("address"), HOSTNAME, stack.cloud.environment["HOMEPORT_CA"])
+
+
+def goodbyes(stack: LocalStack) -> Goodbyes:
+    return Goodbyes(stack.output("address"), HOSTNAME, stack.cloud.environment["HOMEPORT_CA"])
 
 
 def containers(stack: LocalStack) -> set[str]:
@@ -118,6 +125,17 @@ def test_a_long_request_ends_on_the_release_where_it_began(stack: LocalStack) ->
     assert before in answers[0]
 
 
+def test_what_is_open_at_a_switch_is_told_to_go_and_finished(stack: LocalStack) -> None:
+    stack.configure(graceful_stop="true")
+    assert set(changes(stack.up())) == {"updated", "unchanged"}
+    stack.configure(image=f"{IMAGE}:1.1.0")
+    with goodbyes(stack) as open_, load(stack) as seen:
+        stack.up()
+    open_.check()
+    assert seen.lost == {}
+    assert containers(stack) == {stack.output("container"), stack.output("worker")}
+
+
 @pytest.mark.parametrize(
     ("setting", "seconds", "said"),
     [
@@ -141,6 +159,50 @@ def test_a_broken_release_keeps_the_old_one_and_the_next_up_converges(
     assert seen.lost == {}
     assert set(seen.releases) == {before}
     assert containers(stack) == {container, stack.output("worker")}
+
+
+SQL = "docker exec -i -u postgres apps-test-postgres psql -XAtq -v ON_ERROR_STOP=1 -d ledger"
+RIGHTS = "SELECT datacl, datdba FROM pg_database; SELECT setconfig FROM pg_db_role_setting"
+RESTORE = (
+    "docker stop $(docker ps -q --filter label=homeport.system=apps-test"
+    " --filter label=homeport.release) &&"
+    " docker exec -i -u postgres apps-test-postgres pg_restore --clean --if-exists --create"
+    " --exit-on-error --dbname=postgres <"
+)
+
+
+def sql(stack: LocalStack, statement: str) -> str:
+    return stack.ssh(f'{SQL} -c "{statement}"').strip()
+
+
+def test_going_back_over_a_contracted_schema_is_refused_until_a_dump_is_restored(
+    stack: LocalStack,
+) -> None:
+    older = stack.output("release")
+    sql(stack, "INSERT INTO entries (description, amount_cents) VALUES ('kept', 1)")
+    stack.configure(schema_head="0004")
+    stack.up()
+    newer = stack.output("release")
+    assert schema_of(stack, "apps-test") == "0004"
+    folder = "/opt/homeport/apps-test/dumps/ledger"
+    (dump,) = stack.ssh(f"ls {folder}/*-before-web-{newer}.dump").split()
+    modes = stack.ssh(f"stat -c '%a %U' {folder} {dump}").splitlines()
+    assert modes == ["700 root", "600 root"]
+    with load(stack) as seen:
+        stack.configure(schema_head="0003")
+        printed = " ".join(stack.up_fails().split())
+        time.sleep(1)
+    assert f"release {older} cannot work with the schema that is there" in printed
+    assert f"works with this schema (release {newer} left it at 0004), or restore" in printed
+    assert seen.lost == {}
+    assert set(seen.releases) == {newer}
+    rights = sql(stack, RIGHTS)
+    stack.ssh(f"{RESTORE}{dump}")
+    stack.up()
+    assert stack.output("release") == older
+    assert schema_of(stack, "apps-test") == "0003"
+    assert sql(stack, "SELECT description FROM entries") == "kept"
+    assert sql(stack, RIGHTS) == rights
 
 
 def test_a_broken_release_gives_way_to_a_better_one(stack: LocalStack) -> None:

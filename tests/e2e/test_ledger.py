@@ -124,8 +124,23 @@ def test_a_schema_newer_than_the_release_is_served_but_not_migrated(ledger: Ledg
         connection.execute("UPDATE alembic_version SET version_num = '0004'")
     assert ledger.run("check", role=APP)[0] == 0
     assert httpx.get(f"{ledger.serve().url}/healthz").status_code == 200
-    code, log = ledger.run("migrate", role=OWNER)
+    assert ledger.run("migrate", role=OWNER)[0] == 0
+    assert ledger.query("SELECT version_num FROM alembic_version") == [("0004",)]
+    code, log = ledger.run("migrate", "--to", "0002", role=OWNER)
     assert (code, "which this release does not know" in log) == (1, True)
+
+
+def test_a_contracted_schema_is_refused_by_the_releases_that_it_does_not_serve(
+    ledger: Ledger,
+) -> None:
+    assert ledger.run("migrate", role=OWNER, SCHEMA_HEAD="0004")[0] == 0
+    assert ledger.run("check", role=APP, SCHEMA_HEAD="0004")[0] == 0
+    code, log = ledger.run("check", role=APP)
+    assert (code, "schema: 0004" in log, "lacks what releases before" in log) == (1, True, True)
+    assert httpx.get(f"{ledger.serve().url}/healthz").status_code == 503
+    assert httpx.get(f"{ledger.serve(SCHEMA_HEAD='0004').url}/healthz").status_code == 200
+    assert ledger.run("migrate", "--to", "0003", role=OWNER, SCHEMA_HEAD="0004")[0] == 0
+    assert ledger.run("check", role=APP)[0] == 0
 
 
 def test_the_app_role_can_serve_and_work_but_not_change_the_schema(ledger: Ledger) -> None:

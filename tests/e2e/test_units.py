@@ -12,8 +12,16 @@ import pytest
 
 from homeport.cloud.instance import Cloud
 from tests.e2e.conftest import until
+from tests.e2e.goodbyes import Goodbyes
 from tests.e2e.load import Load
-from tests.e2e.local_stack import ROOT, LocalStack, changes, local_cloud, open_stack
+from tests.e2e.local_stack import (
+    ROOT,
+    LocalStack,
+    changes,
+    local_cloud,
+    open_stack,
+    schema_of,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 PROGRAM = Path(__file__).parent / "units"
@@ -67,6 +75,10 @@ def load(stack: LocalStack) -> Load:
     return Load(stack.output("address"), HOSTNAME, stack.cloud.environment["HOMEPORT_CA"])
 
 
+def goodbyes(stack: LocalStack) -> Goodbyes:
+    return Goodbyes(stack.output("address"), HOSTNAME, stack.cloud.environment["HOMEPORT_CA"])
+
+
 def units(stack: LocalStack) -> set[str]:
     """Return the units of apps, workers and their jobs that systemd knows."""
     patterns = "'units-test-web*' 'units-test-worker*'"
@@ -97,10 +109,11 @@ def test_a_new_artefact_loses_no_request_and_leaves_the_old_one_for_a_way_back(
     stack: LocalStack,
 ) -> None:
     before, old = stack.output("release"), stack.output("artefact")
-    with load(stack) as seen:
+    with goodbyes(stack) as open_, load(stack) as seen:
         stack.configure(artefact="second")
         stack.up()
         time.sleep(1)
+    open_.check()
     after, new = stack.output("release"), stack.output("artefact")
     assert seen.lost == {}
     assert set(seen.releases) == {before, after}
@@ -111,6 +124,7 @@ def test_a_new_artefact_loses_no_request_and_leaves_the_old_one_for_a_way_back(
     listed = stack.ssh("ls /opt/homeport/units-test/receipts /opt/homeport/units-test/apps/web")
     assert before not in listed
     assert after in listed
+    assert schema_of(stack, "units-test") == "0003"
 
 
 @pytest.mark.usefixtures("as_it_was")

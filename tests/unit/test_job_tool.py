@@ -145,3 +145,45 @@ def test_a_container_that_cannot_be_made_is_explained(machine: Machine) -> None:
     ended = machine.run("job", "up", spec(secrets=None))
     assert ended.code == 1
     assert "invalid mount" in ended.err
+
+
+CHECK = {
+    "receipt": "job-web-bbbb2222-schema",
+    "schema": True,
+    "app": "web",
+    "release": "bbbb2222",
+    "command": ["ledger", "check"],
+}
+
+
+def test_a_check_of_the_schema_writes_its_revision_down(machine: Machine) -> None:
+    logs = "schema: 0003\n{}\nschema: 0004\n"
+    machine.set_docker({"answers": {"wait": [0, "0\n"], "logs": [0, logs]}})
+    assert machine.run("job", "up", spec(**CHECK)).report["schema"] == "0004"
+    receipt = machine.receipt("job-web-bbbb2222-schema")
+    assert receipt
+    assert receipt["schema"] == "0004"
+    again = machine.run("job", "up", spec(**CHECK)).report
+    assert again == {"done_before": True, "schema": "0004"}
+
+
+def test_a_release_that_the_schema_does_not_fit_is_refused_with_both_ways_out(
+    machine: Machine,
+) -> None:
+    machine.write_receipt("job-web-aaaa1111-schema", {"ran": "x", "schema": "0004"})
+    machine.write_receipt("job-web-aaaa1111-migrate", {"ran": "x"})
+    machine.set_docker({"answers": {"wait": [0, "1\n"], "logs": [0, "schema: 0004\nno note\n"]}})
+    ended = machine.run("job", "up", spec(**CHECK))
+    assert ended.code == 1
+    assert "release bbbb2222 cannot work with the schema that is there" in ended.err
+    assert "no note" in ended.err
+    assert "works with this schema (release aaaa1111 left it at 0004), or restore" in ended.err
+    assert machine.receipt("job-web-bbbb2222-schema") is None
+
+
+def test_a_check_that_names_no_revision_is_no_check(machine: Machine) -> None:
+    machine.set_docker({"answers": {"wait": [0, "0\n"], "logs": [0, "all is well\n"]}})
+    ended = machine.run("job", "up", spec(**CHECK))
+    assert ended.code == 1
+    assert "did not say at which revision" in ended.err
+    assert "next: let it print a line `schema: <revision>`" in ended.err

@@ -210,3 +210,11 @@ def test_a_release_that_is_told_to_go_is_not_restarted_unless_it_is_wanted_again
     woken = account.asked()
     start = f"systemctl --user start {NAME}.service"
     assert woken.index("systemctl --user daemon-reload") < woken.index(start)
+
+
+def test_a_check_of_the_schema_is_read_from_the_journal(
+    machine: Machine, account: FakeAccount
+) -> None:
+    account.answer("journalctl --quiet", "schema: 0003\n")
+    check = {**JOB, "schema": True, "app": "web", "release": "bbbb2222"}
+    assert machine.run("quadletjob", "up", check).report["schema"] == "0003"

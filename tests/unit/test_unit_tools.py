@@ -233,7 +233,7 @@ def test_a_job_that_fails_shows_its_last_lines_without_secrets_and_runs_again(
     assert "no entry for [PASSWORD]" in ended.err
     assert "hunter2" not in ended.err
     assert "next: " in ended.err
-    assert "_SYSTEMD_INVOCATION_ID=i1" in commands.lines("journalctl")[0]
+    assert "_SYSTEMD_INVOCATION_ID=i1" in commands.lines("journalctl --output=cat")[0]
     assert secret.exists()
     assert machine.receipt("job-web-bbbb2222-migrate") is None
     assert f"systemctl disable --now {JOB}" in changes(commands)
@@ -341,3 +341,13 @@ def test_a_unit_that_is_told_to_go_is_not_restarted_unless_it_is_wanted_again(
     gone = {"app": "web", "release": "bbbb2222", "units": [UNIT], "account": ACCOUNT}
     assert machine.run("unit", "down", gone).code == 0
     assert not told.parent.exists()
+
+
+def test_a_check_of_the_schema_is_read_from_the_journal(
+    machine: Machine, commands: FakeCommands
+) -> None:
+    commands.answer("journalctl --output=cat", "schema: 0003\n")
+    check = job(receipt="job-web-bbbb2222-schema", schema=True, app="web", release="bbbb2222")
+    assert machine.run("jobunit", "up", check).report["schema"] == "0003"
+    lines = commands.lines("journalctl")
+    assert lines[0] == "journalctl --sync"

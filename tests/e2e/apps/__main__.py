@@ -7,7 +7,7 @@ from components.database import Database, DatabaseArgs, DatabaseUser, DatabaseUs
 from components.dns import DnsRecords, DnsRecordsArgs, RecordSet
 from components.health import HealthCheck
 from components.hetzner_server import HetznerServer, HetznerServerArgs
-from components.job import Job
+from components.job import Job, SchemaCheck
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.postgres import PostgresServer, PostgresServerArgs
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
@@ -18,6 +18,7 @@ from components.worker import Worker, WorkerArgs
 ZONE = "apps.example.com"
 
 config = pulumi.Config()
+graceful = config.get_bool("graceful_stop") or False
 machine = HetznerServer(
     "server",
     HetznerServerArgs(
@@ -53,6 +54,7 @@ def environment(user: DatabaseUser) -> dict[str, str]:
         "DATABASE_USER": user.username,
         "FAIL_MODE": config.get("fail_mode") or "none",
         "LOG_LEVEL": config.get("log_level") or "INFO",
+        "SCHEMA_HEAD": config.get("schema_head") or "0003",
     }
 
 
@@ -73,9 +75,18 @@ web = App(
                 command=["migrate"],
                 environment=environment(migrator),
                 secrets={"DATABASE_PASSWORD": migrator.password},
-            )
+                dump=ledger.dump(),
+            ),
+            SchemaCheck(
+                name="schema",
+                command=["check"],
+                environment=environment(writer),
+                secrets={"DATABASE_PASSWORD": writer.password},
+            ),
         ],
-        drain_seconds=20,
+        # Nobody waits so long: where they are told to go, connections have to end by themselves.
+        drain_seconds=1800 if graceful else 20,
+        graceful_stop=graceful,
         after=[migrator, writer],
     ),
 )

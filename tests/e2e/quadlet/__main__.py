@@ -7,7 +7,7 @@ from components.app import App, AppArgs
 from components.dns import DnsRecords, DnsRecordsArgs, RecordSet
 from components.health import HealthCheck
 from components.hetzner_server import HetznerServer, HetznerServerArgs
-from components.job import Job
+from components.job import Job, SchemaCheck
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.registry import RegistryLogin, RegistryLoginArgs
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
@@ -102,9 +102,17 @@ def deploy() -> None:
                     command=["migrate"],
                     environment=environment,
                     secrets={"DATABASE_PASSWORD": password},
-                )
+                ),
+                SchemaCheck(
+                    name="schema",
+                    command=["check"],
+                    environment=environment,
+                    secrets={"DATABASE_PASSWORD": password},
+                ),
             ],
-            drain_seconds=20,
+            # Nobody waits so long: connections have to end because they are told to go.
+            drain_seconds=1800,
+            graceful_stop=True,
             after=[database],
         ),
     )

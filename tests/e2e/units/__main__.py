@@ -14,7 +14,7 @@ from components.dns import DnsRecords, DnsRecordsArgs, RecordSet
 from components.health import HealthCheck
 from components.hetzner_server import HetznerServer, HetznerServerArgs
 from components.host import Host
-from components.job import Job
+from components.job import Job, SchemaCheck
 from components.remote import File
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
 from components.runtimes.systemd import Systemd
@@ -140,9 +140,17 @@ if config.get_bool("apps") is not False:
                     command=["ledger", "migrate"],
                     environment=environment("ledger_migrator", "fail_mode"),
                     secrets=migrator,
-                )
+                ),
+                SchemaCheck(
+                    name="schema",
+                    command=["ledger", "check"],
+                    environment=environment("ledger_app", "fail_mode"),
+                    secrets=writer,
+                ),
             ],
-            drain_seconds=20,
+            # Nobody waits so long: connections have to end because they are told to go.
+            drain_seconds=1800,
+            graceful_stop=True,
             after=[database.ready],
         ),
     )

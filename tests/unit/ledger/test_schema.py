@@ -16,15 +16,29 @@ def test_the_list_of_revisions_is_that_of_the_migrations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("revision", "problem"),
+    ("revision", "floor", "problem"),
     [
-        (None, "the schema is missing; run `ledger migrate` (needed: 0003)"),
-        ("0002", "the schema is at 0002; run `ledger migrate` (needed: 0003)"),
-        ("0003", None),
-        ("0004", None),  # Left by a newer release that was rolled back: it only expanded.
+        (None, None, "the schema is missing; run `ledger migrate` (needed: 0003)"),
+        ("0002", None, "the schema is at 0002; run `ledger migrate` (needed: 0003)"),
+        ("0003", None, None),
+        ("0004", None, None),  # Left by a newer release that was rolled back: it only expanded.
+        ("0005", "0003", None),  # Contracted, but not what this release needs.
+        (
+            "0004",
+            "0004",
+            "the schema is at 0004, which lacks what releases before 0004 need (this one knows "
+            "0003)",
+        ),
     ],
 )
-def test_a_release_serves_with_its_own_schema_or_a_newer_one(
-    revision: str | None, problem: str | None
+def test_a_release_serves_with_its_own_schema_or_a_newer_one_that_was_not_contracted(
+    revision: str | None, floor: str | None, problem: str | None
 ) -> None:
-    assert schema.problem(revision) == problem
+    assert schema.problem(schema.State(revision, floor), "0003") == problem
+
+
+def test_a_release_that_knows_a_contraction_serves_with_it_alone() -> None:
+    assert schema.problem(schema.State("0004", "0004"), "0004") is None
+    assert schema.problem(schema.State("0003"), "0004") == (
+        "the schema is at 0003; run `ledger migrate` (needed: 0004)"
+    )

@@ -42,7 +42,7 @@ class Services:
 
 def create_app(settings: Settings, drain: Drain) -> ASGIApp:
     """Makes the app; the database is opened when the server starts, not here."""
-    services = Services(settings, Database(settings.conninfo), drain)
+    services = Services(settings, Database(settings.conninfo, settings.schema_head), drain)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

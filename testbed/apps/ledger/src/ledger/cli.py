@@ -89,20 +89,25 @@ def _worker(settings: Settings, _options: argparse.Namespace) -> int:
 
 def _migrate(settings: Settings, options: argparse.Namespace) -> int:
     before, after = schema.migrate(
-        settings.conninfo, options.to, fail=settings.fail_mode.breaks_migrations
+        settings.conninfo,
+        options.to,
+        head=settings.schema_head,
+        fail=settings.fail_mode.breaks_migrations,
     )
     log.info("migrated", extra={"before": before or "base", "after": after})
     return 0
 
 
 def _check(settings: Settings, _options: argparse.Namespace) -> int:
-    revision = schema.current(settings.conninfo)
-    problem = schema.problem(revision)
+    state = schema.current(settings.conninfo)
+    sys.stdout.write(f"schema: {state.revision or 'none'}\n")
+    sys.stdout.flush()
+    problem = schema.problem(state, settings.schema_head)
     if problem:
         log.error("check failed", extra={"error": problem})
         return EXIT_FAILED
-    newer = revision not in schema.REVISIONS
-    log.info("check passed", extra={"schema": revision, "newer_than_release": newer})
+    newer = state.revision not in schema.known(settings.schema_head)
+    log.info("check passed", extra={"schema": state.revision, "newer_than_release": newer})
     return 0
 
 

@@ -27,7 +27,8 @@ CLOSE_SECONDS = 1.0
 class Database:
     """Connections of one process, made when first needed and checked before each use."""
 
-    def __init__(self, conninfo: str, max_size: int = 10) -> None:
+    def __init__(self, conninfo: str, schema_head: str, max_size: int = 10) -> None:
+        self._schema_head = schema_head
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
             connection_class=psycopg.AsyncConnection[DictRow],
@@ -79,10 +80,10 @@ class Database:
         try:
             # A little less than the whole check may take, so that it can say what it found.
             async with self.connection(HEALTH_TIMEOUT_SECONDS * 0.75) as connection:
-                cursor = await connection.execute("SELECT version_num FROM alembic_version")
+                cursor = await connection.execute(schema.STATE)
                 row = await cursor.fetchone()
         except psycopg.errors.UndefinedTable:
-            return schema.problem(None)
+            return schema.problem(schema.State(), self._schema_head)
         except psycopg.errors.InsufficientPrivilege as error:
             return f"the database refused: {error.diag.message_primary}"
         except PoolTimeout:
@@ -91,4 +92,5 @@ class Database:
             # Names of hosts and roles belong in the log, not in an answer that anyone may read.
             log.warning("database check failed", extra={"reason": str(error)})
             return "the database failed the check"
-        return schema.problem(None if row is None else str(row["version_num"]))
+        state = schema.State() if row is None else schema.State(row["version_num"], row["floor"])
+        return schema.problem(state, self._schema_head)

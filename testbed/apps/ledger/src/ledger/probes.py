@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from ledger import __version__, schema
+from ledger import __version__
 
 if TYPE_CHECKING:
     from ledger.app import Services
@@ -48,7 +48,7 @@ async def version(request: Request) -> JSONResponse:
         {
             "release": services.settings.release,
             "version": __version__,
-            "schema": schema.HEAD,
+            "schema": services.settings.schema_head,
             "host": services.host_name,
             "instance": services.instance,
             "uptime_seconds": round(time.monotonic() - services.started, 3),

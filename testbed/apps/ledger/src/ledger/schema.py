@@ -1,6 +1,7 @@
 """The schema: which revisions this release knows, and how to get from one to another."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -9,8 +10,17 @@ log = logging.getLogger(__name__)
 
 # Kept here as well as in migrations/, so that serving needs neither Alembic nor SQLAlchemy in
 # memory; a test compares the two.
-REVISIONS = ("0001", "0002", "0003")
-HEAD = REVISIONS[-1]
+REVISIONS = ("0001", "0002", "0003", "0004")
+# The newest that a release knows, unless SCHEMA_HEAD lets it play an older or a newer one. 0004
+# contracts: it removes what releases that know no more than 0003 count on.
+HEAD = "0003"
+
+# A migration that contracts writes the oldest revision whose releases still work into the comment
+# of Alembic's own table, where releases of any age find it.
+STATE = """
+SELECT version_num, obj_description('alembic_version'::regclass, 'pg_class') AS floor
+FROM alembic_version
+"""
 
 # Any two numbers, the same for every release: they name the lock that migrations hold.
 LOCK = (20_511, 1)
@@ -21,51 +31,79 @@ class SchemaError(Exception):
     """The schema is not what this release can work with; the text says what to do."""
 
 
-def problem(revision: str | None) -> str | None:
-    """Says why this release cannot serve with a schema at `revision`, or None if it can.
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the database says of its schema."""
 
-    A revision that this release does not know is a newer one, left by a release that was rolled
-    back. Migrations here only expand, so the older code goes on working with it.
+    revision: str | None = None
+    """Where it is; None when nothing was ever migrated."""
+    floor: str | None = None
+    """The oldest revision whose releases work with it; None as long as it was only expanded."""
+
+
+def known(head: str) -> tuple[str, ...]:
+    """Lists the revisions of a release whose newest is `head`."""
+    return REVISIONS[: REVISIONS.index(head) + 1]
+
+
+def problem(state: State, head: str = HEAD) -> str | None:
+    """Says why a release that knows `head` cannot serve with this schema, or None if it can.
+
+    A revision that it does not know is a newer one, left by a release that was rolled back. As
+    long as migrations only expanded, the older code goes on working with it.
     """
+    revision = state.revision
     if revision is None:
-        return f"the schema is missing; run `ledger migrate` (needed: {HEAD})"
-    if revision in REVISIONS and revision != HEAD:
-        return f"the schema is at {revision}; run `ledger migrate` (needed: {HEAD})"
+        return f"the schema is missing; run `ledger migrate` (needed: {head})"
+    if state.floor is not None and state.floor not in known(head):
+        return (
+            f"the schema is at {revision}, which lacks what releases before {state.floor} need "
+            f"(this one knows {head})"
+        )
+    if revision in known(head) and revision != head:
+        return f"the schema is at {revision}; run `ledger migrate` (needed: {head})"
     return None
 
 
-def current(conninfo: str) -> str | None:
-    """Reads the revision of the schema; None when nothing was ever migrated."""
+def current(conninfo: str) -> State:
+    """Reads where the schema is."""
     with psycopg.connect(conninfo) as connection:
         found = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
         if found is None or found[0] is None:
-            return None
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        return None if row is None else str(row[0])
+            return State()
+        row = connection.execute(STATE).fetchone()
+        return State() if row is None else State(*row)
 
 
-def migrate(conninfo: str, to: str = "head", *, fail: bool = False) -> tuple[str | None, str]:
+def migrate(
+    conninfo: str, to: str = "head", *, head: str = HEAD, fail: bool = False
+) -> tuple[str | None, str]:
     """Brings the schema to `to`, up or down, all of it or nothing; returns before and after.
 
-    Two of these at the same time follow each other: an advisory lock is held all the while.
+    Two of these at the same time follow each other: an advisory lock is held all the while. A
+    schema that is newer than `head` is left alone: whether it serves, `ledger check` says.
 
     Args:
         conninfo: The owner's connection; it creates and alters tables.
-        to: A revision of REVISIONS, `head`, or `base` for an empty schema.
+        to: A revision, `head`, or `base` for an empty schema.
+        head: The newest revision that this release knows.
         fail: Breaks the work at its very end, before it is committed.
 
     Raises:
         SchemaError: The revision is unknown, or the schema is newer than this release.
         psycopg.Error: The database refused a statement.
     """
-    target = {"head": HEAD}.get(to, to)
-    if target not in (*REVISIONS, "base"):
-        msg = f"there is no revision {to!r}; this release has {', '.join(REVISIONS)}, head and base"
+    target = {"head": head}.get(to, to)
+    if target not in (*known(head), "base"):
+        listed = ", ".join(known(head))
+        msg = f"there is no revision {to!r}; this release has {listed}, head and base"
         raise SchemaError(msg)
-    before = current(conninfo)
-    if before is not None and before not in REVISIONS:
+    before = current(conninfo).revision
+    if before is not None and before not in known(head):
+        if to == "head":
+            return before, before
         msg = (
-            f"the schema is at {before}, which this release does not know (its newest is {HEAD}); "
+            f"the schema is at {before}, which this release does not know (its newest is {head}); "
             "migrate with the release that made it"
         )
         raise SchemaError(msg)

@@ -11,6 +11,7 @@ from typing import TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from ledger import schema
 from ledger.failures import FailMode
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class Settings:
     queue_concurrency: int
     heartbeat_file: Path
     fail_mode: FailMode
+    schema_head: str
     conninfo: str = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
 
@@ -72,6 +74,7 @@ class Settings:
                 Path(tempfile.gettempdir()) / "ledger-worker.alive",
             ),
             fail_mode=reader.get("FAIL_MODE", FailMode.parse, FailMode()),
+            schema_head=reader.get("SCHEMA_HEAD", _revision, schema.HEAD),
             conninfo=conninfo,
             secrets=tuple(reader.secrets),
         )
@@ -210,6 +213,13 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
 def _release(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+:@/-]{0,127}", text):
         msg = "expected up to 128 of letters, digits and . _ + : @ / -"
+        raise ValueError(msg)
+    return text
+
+
+def _revision(text: str) -> str:
+    if text not in schema.REVISIONS:
+        msg = f"expected one of {', '.join(schema.REVISIONS)}"
         raise ValueError(msg)
     return text
 

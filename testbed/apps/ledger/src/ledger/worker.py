@@ -22,7 +22,9 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._database = Database(settings.conninfo, max_size=settings.queue_concurrency + 1)
+        self._database = Database(
+            settings.conninfo, settings.schema_head, max_size=settings.queue_concurrency + 1
+        )
         self._stopping = asyncio.Event()
         self._bell = asyncio.Event()
 
