@@ -144,6 +144,12 @@ def schema_of(stack: LocalStack, system: str) -> str:
     return str(found["schema"])
 
 
+def restarts(stack: LocalStack, unit: str) -> int:
+    """Return how often systemd, or that of an account, started a unit again by itself."""
+    found = stack.ssh(f"journalctl --no-pager | grep -c '{unit}: Scheduled restart' || :")
+    return int(found)
+
+
 def changes(printed: str) -> dict[str, int]:
     """Return what the engine counted: created, updated, unchanged, …"""
     _, _, counted = printed.rpartition("Resources:")

@@ -278,6 +278,19 @@ def test_the_route_survives_what_the_distributions_firewall_does(
     assert board.live == port
 
 
+def test_the_stable_port_is_there_over_ipv4_for_the_machine_itself_alone(
+    stack: LocalStack,
+) -> None:
+    for address, answer in {
+        "127.0.0.1": "open",
+        "::1": "closed",
+        stack.output("address"): "closed",
+    }.items():
+        connect = f"timeout 5 bash -c ': </dev/tcp/{address}/{stack.output('port')}' 2>&1"
+        said = stack.ssh(f"{connect} >/dev/null && echo open || echo closed")
+        assert said.strip() == answer, address
+
+
 def test_secrets_lie_only_where_their_user_reads_them(stack: LocalStack) -> None:
     folder = f"/opt/homeport/apps-test/apps/web/{stack.output('release')}"
     listed = stack.ssh(f"find {folder} -printf '%P %m %U:%G\\n'").splitlines()[1:]

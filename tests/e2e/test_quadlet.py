@@ -11,7 +11,14 @@ import pytest
 from homeport.cloud.instance import Cloud
 from tests.e2e.goodbyes import Goodbyes
 from tests.e2e.load import Load
-from tests.e2e.local_stack import LocalStack, changes, local_cloud, open_stack, schema_of
+from tests.e2e.local_stack import (
+    LocalStack,
+    changes,
+    local_cloud,
+    open_stack,
+    restarts,
+    schema_of,
+)
 from tests.e2e.quadlet_account import AWKWARD, Account
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -92,6 +99,7 @@ def test_a_release_change_loses_no_request_and_what_is_open_is_told_to_go_and_fi
     stack: LocalStack, account: Account
 ) -> None:
     before, old = stack.output("release"), account.live_port()
+    service = f"{stack.output('instance')}.service"
     stack.configure(image=f"{IMAGE}:1.1.0")
     with goodbyes(stack) as open_, load(stack) as seen:
         # What the drain counts: connections at the port of the old release.
@@ -99,6 +107,7 @@ def test_a_release_change_loses_no_request_and_what_is_open_is_told_to_go_and_fi
         stack.up()
         time.sleep(1)
     open_.check()
+    assert restarts(stack, service) == 0
     after = stack.output("release")
     assert seen.lost == {}
     assert set(seen.releases) == {before, after}

@@ -20,6 +20,7 @@ from tests.e2e.local_stack import (
     changes,
     local_cloud,
     open_stack,
+    restarts,
     schema_of,
 )
 
@@ -109,11 +110,13 @@ def test_a_new_artefact_loses_no_request_and_leaves_the_old_one_for_a_way_back(
     stack: LocalStack,
 ) -> None:
     before, old = stack.output("release"), stack.output("artefact")
+    unit = stack.output("unit")
     with goodbyes(stack) as open_, load(stack) as seen:
         stack.configure(artefact="second")
         stack.up()
         time.sleep(1)
     open_.check()
+    assert restarts(stack, unit) == 0
     after, new = stack.output("release"), stack.output("artefact")
     assert seen.lost == {}
     assert set(seen.releases) == {before, after}

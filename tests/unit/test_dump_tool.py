@@ -12,7 +12,6 @@ from tests.unit.tool_runner import SYSTEM, Machine
 SERVER = f"{SYSTEM}-postgres"
 # What stands in for `docker exec … COMMAND`: it dumps lines, and reads them back to their end.
 COMMANDS = """\
-#!/bin/sh
 echo "$*" >>"$CALLS"
 case "$*" in
   *psql*) echo "${SIZE:-8000000}" ;;
@@ -28,7 +27,7 @@ def machine(tmp_path: Path) -> Machine:
     made.root.mkdir()
     commands = tmp_path / "commands"
     commands.mkdir()
-    (commands / "docker").write_text(COMMANDS)
+    (commands / "docker").write_text(f"#!/bin/sh\n{COMMANDS}")
     (commands / "docker").chmod(0o755)
     made.environment |= {"PATH": f"{commands}:{os.environ['PATH']}", "CALLS": f"{tmp_path}/calls"}
     return made
