@@ -6,6 +6,7 @@ comes back runs its jobs again.
 """
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -56,7 +57,7 @@ def findings(spec: Spec, instance: Instance, secrets: "Path | None" = None) -> "
     if not found:
         what = "the check of the schema did not say at which revision the schema is"
         fail(what, lines, "let it print a line `schema: <revision>`, and run `pulumi up` again")
-    return {"schema": found[-1]}
+    return {"schema": found[-1], "app": spec["app"], "release": spec["release"]}
 
 
 def ended_with(spec: Spec, code: object) -> str:
@@ -71,10 +72,12 @@ def cure(spec: Spec) -> str:
     """Return what to do about a job that failed; for a check of the schema, both ways out."""
     if not spec.get("schema"):
         return CURE
+    written = sorted(receipts(spec).glob(f"job-{spec['app']}-*.json"), key=os.path.getmtime)
+    known = [read_receipt(spec, path.stem) for path in written]
     left = [
-        f" (release {path.stem.split('-')[-2]} left it at {known['schema']})"
-        for path in sorted(receipts(spec).glob(f"job-{spec['app']}-*.json"))
-        if (known := read_receipt(spec, path.stem)).get("schema")
+        f" (release {each['release']} left it at {each['schema']})"
+        for each in known
+        if each.get("schema") and each["app"] == spec["app"]
     ]
     return (
         f"deploy a release that works with this schema{left[-1] if left else ''}, or restore a "

@@ -170,7 +170,10 @@ def test_a_check_of_the_schema_writes_its_revision_down(machine: Machine) -> Non
 def test_a_release_that_the_schema_does_not_fit_is_refused_with_both_ways_out(
     machine: Machine,
 ) -> None:
-    machine.write_receipt("job-web-aaaa1111-schema", {"ran": "x", "schema": "0004"})
+    known = (("web", "ffff9999", "0003"), ("web", "aaaa1111", "0004"), ("web-2", "cccc3333", "9"))
+    for app, release, revision in known:
+        found = {"ran": "x", "schema": revision, "app": app, "release": release}
+        machine.write_receipt(f"job-{app}-{release}-look-at-schema", found)
     machine.write_receipt("job-web-aaaa1111-migrate", {"ran": "x"})
     machine.set_docker({"answers": {"wait": [0, "1\n"], "logs": [0, "schema: 0004\nno note\n"]}})
     ended = machine.run("job", "up", spec(**CHECK))
