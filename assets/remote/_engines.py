@@ -27,6 +27,7 @@ class Engine:
     def run(
         self,
         *arguments: str,
+        stdin: "str | None" = None,
         check: bool = True,
         login: bool = False,
         timeout_seconds: float = 600,
@@ -36,7 +37,7 @@ class Engine:
         variables = [self.login] if login and self.login else []
         before = self.before or (["env"] if variables else [])
         argv = [*before, *variables, self.name, *arguments]
-        return run(argv, check=check, timeout_seconds=timeout_seconds, cure=cure)
+        return run(argv, stdin=stdin, check=check, timeout_seconds=timeout_seconds, cure=cure)
 
 
 def engine(spec: Spec) -> Engine:
