@@ -82,7 +82,7 @@ class Database(pulumi.ComponentResource):
         """Return the dump for a `Job(dump=...)` that changes this database."""
         return Dump(
             host=self.server.host,
-            container=self.server.container_name,
+            place=self.server.place,
             database=self.database_name,
             ready=self.ready,
             keep=keep,

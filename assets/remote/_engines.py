@@ -24,6 +24,10 @@ class Engine:
     look: str
     """What a person does when it does not answer."""
 
+    def command(self, *arguments: str) -> "list[str]":
+        """Return the command line that has the engine do something."""
+        return [*self.before, self.name, *arguments]
+
     def run(
         self,
         *arguments: str,

@@ -107,7 +107,10 @@ class Contract:
         """Return what runs in the new image before it serves: schema, static files, an account."""
         password = {"ACCOUNT_PASSWORD": self.smoke_password}
         return [
-            self._job("migrate", ["migrate", "--no-input"], self.migrator),
+            dataclasses.replace(
+                self._job("migrate", ["migrate", "--no-input"], self.migrator),
+                dump=self.database.dump(),
+            ),
             self._job("collectstatic", ["collectstatic", "--no-input"], self.writer),
             self._job("account", ["account", SMOKE_ACCOUNT], self.writer, password),
         ]
