@@ -51,15 +51,23 @@ lint: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/mypy __main__.py bench
+	@$(BIN)/mypy smoke.py
+	@for program in systems/*/__main__.py; do $(BIN)/mypy $$program; done
 	@MYPYPATH=testbed/apps/ledger/src $(BIN)/mypy testbed/apps/ledger/src/ledger
 	@$(BIN)/shellcheck $(SHELL_SCRIPTS)
 	@$(BIN)/yamllint -s .
 
+ifeq ($(SYSTEM),)
 test: SEEDS = 200
-test: packages check toolchain ## Everything: check, the real engine, the local cloud end to end
+test: packages check toolchain ## Everything, or one of systems/ alone: check, engine, local cloud [SYSTEM=]
 	@toolchain/test
 	@$(BIN)/pytest tests/engine -q --durations=10
 	@$(BIN)/pytest tests/e2e -q --durations=25
+else
+test: packages setup toolchain
+	@$(BIN)/pytest tests/stacks/systems/test_$(subst -,_,$(SYSTEM)).py -n 3 -q
+	@$(BIN)/pytest tests/e2e/systems/test_$(subst -,_,$(SYSTEM)).py -q --durations=25
+endif
 
 bench: setup toolchain ## Measure a claim: NAME=noop|cold; writes bench/results/NAME.json
 	@$(BIN)/python -m bench.$(NAME)
@@ -75,6 +83,7 @@ format: setup ## Format and fix what can be fixed
 
 docs: setup ## Write the generated documentation anew
 	@$(BIN)/python -m components.config > docs/configuration.md
+	@$(BIN)/python -m components.config systems.isis.config:IsisConfig > systems/isis/docs/configuration.md
 
 snapshots: setup ## Accept the present resources of both stacks as the expected ones
 	@$(BIN)/pytest tests/stacks -q --update-snapshots

@@ -9,7 +9,7 @@ import pulumi
 from components.app import App, AppArgs
 from components.config import StackConfig
 from components.database import Database, DatabaseArgs, DatabaseUser, DatabaseUserArgs
-from components.dns import DnsRecords, DnsRecordsArgs, RecordSet, relative
+from components.dns import DnsRecords, DnsRecordsArgs, address_records
 from components.existing_server import ExistingServer, ExistingServerArgs
 from components.firewall import HostFirewall, HostFirewallArgs, web_rules
 from components.health import HealthCheck
@@ -189,12 +189,9 @@ if config.dns and config.dns.manage:
             zone=config.dns.zone,
             create_zone=config.dns.create_zone,
             protect=bool(config.server and config.server.protect),
-            records=[
-                RecordSet(
-                    name=relative(hostname, config.dns.zone), type="A", values=[machine.address]
-                )
-                for hostname in (config.domain, *config.site.redirects_from)
-            ],
+            records=address_records(
+                config.dns.zone, [config.domain, *config.site.redirects_from], machine.address
+            ),
         ),
     )
     names = [records]

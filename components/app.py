@@ -22,7 +22,8 @@ class AppArgs(WorkloadArgs):
     container_port: int = 8000
     """Where the image listens; it is told in PORT. A unit has no port but its release's own."""
     port: int | None = None
-    """The stable loopback port; None derives it from the app's name."""
+    """The stable loopback port, such as one that others know; None derives it from the app's
+    name. A release is refused where something listens there."""
     drain_seconds: int = 30
     """How long connections of the old release may go on after a switch."""
     graceful_stop: bool = False
@@ -34,7 +35,7 @@ class AppArgs(WorkloadArgs):
         if not 1 <= self.container_port <= 65_535:
             msg = f"container_port: must be from 1 to 65535 (got {self.container_port})"
             raise ValueError(msg)
-        ports = names.STABLE_PORTS
+        ports = names.GIVEN_PORTS
         if self.port is not None and self.port not in ports:
             msg = f"port: must be from {ports[0]} to {ports[-1]} (got {self.port})"
             raise ValueError(msg)

@@ -69,7 +69,7 @@ class Database(pulumi.ComponentResource):
             f"{name}-database",
             "sql",
             {
-                "container": args.server.container_name,
+                **args.server.place,
                 "up": sql.database_up(args.name, args.schemas, args.extensions),
                 "down": sql.database_down(args.name),
             },
@@ -82,7 +82,7 @@ class Database(pulumi.ComponentResource):
         """Return the dump for a `Job(dump=...)` that changes this database."""
         return Dump(
             host=self.server.host,
-            container=self.server.container_name,
+            place=self.server.place,
             database=self.database_name,
             ready=self.ready,
             keep=keep,
@@ -170,7 +170,7 @@ class DatabaseUser(pulumi.ComponentResource):
             f"{name}-role",
             "sql",
             {
-                "container": server.container_name,
+                **server.place,
                 "up": sql.user_up(
                     database, args.name, args.access, args.connection_limit, settings(args)
                 ),
@@ -201,7 +201,7 @@ class DatabaseUser(pulumi.ComponentResource):
         server.host.remote.step(
             f"{name}-login",
             "sql",
-            {"container": server.container_name, "up": batches},
+            {**server.place, "up": batches},
             secret=True,
             opts=_made_in(self, server, role_key(args), [role]),
         )

@@ -153,3 +153,10 @@ def relative(hostname: str, zone: str) -> str:
         msg = f"DnsRecords {zone}: {hostname} does not lie in this zone; name the zone it lies in"
         raise ValueError(msg)
     return hostname.removesuffix(f".{zone}")
+
+
+def address_records(
+    zone: str, hostnames: Sequence[str], address: pulumi.Input[str]
+) -> list[RecordSet]:
+    """Return what leads host names of a zone to one IPv4 address."""
+    return [RecordSet(name=relative(name, zone), type="A", values=[address]) for name in hostnames]

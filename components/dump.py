@@ -1,6 +1,7 @@
 """A dump of a database before a job changes it: the way back from a migration."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import pulumi
 
@@ -15,8 +16,8 @@ class Dump:
 
     host: Host
     """The machine on which the server runs, and the dump lies."""
-    container: str
-    """The server's container."""
+    place: Mapping[str, str]
+    """How the host's tools find the server."""
     database: str
     """The database's name in the server."""
     ready: pulumi.Resource

@@ -7,6 +7,8 @@ import pulumi
 
 STABLE_PORTS = range(10_000, 20_000)
 """Where an app's stable loopback port lies: nothing listens on it, the switch redirects it."""
+GIVEN_PORTS = range(1024, 20_000)
+"""Where a stable port may lie that is agreed on with others; nothing else may listen there."""
 RELEASE_PORTS = range(20_000, 30_000)
 """Where releases listen; below Linux's ephemeral range (32768 and up)."""
 

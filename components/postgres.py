@@ -1,4 +1,7 @@
-"""A PostgreSQL server in a container of the official image, open to one private network only."""
+"""A PostgreSQL server in a container of the official image, open to one private network only.
+
+Docker or the Podman of a rootless account runs it; to databases and users it is the same server.
+"""
 
 import dataclasses
 import re
@@ -6,19 +9,17 @@ from collections.abc import Mapping
 
 import pulumi
 import pulumi_command as command
-import pulumi_docker as docker
 
 from . import names, release, sql
 from .host import Host
 from .network import PrivateNetwork
-from .postgres_tuning import data_path, major_version, tuning
-from .runtimes.container import HARDENING
-from .runtimes.engines import FREE_DISK_MIB
+from .postgres_engines import in_docker, in_podman
+from .postgres_tuning import major_version
+from .rootless import RootlessAccount
 
 PORT = 5432
 SMALLEST_MEMORY_MIB = 128
 _RESERVED_CONNECTIONS = 5
-_STOP_SECONDS = 90
 _READY_SECONDS = 180
 _SETTING = re.compile(r"[a-z][a-z0-9_.]*")
 
@@ -34,6 +35,8 @@ class PostgresServerArgs:
     `postgres:17.6-bookworm@sha256:...`."""
     network: PrivateNetwork
     """Where its clients are."""
+    account: RootlessAccount | None = None
+    """Whose Podman runs it; None is Docker."""
     memory_mib: int = 512
     """Limit, from which its buffers are sized; it gets no swap."""
     data_folder: pulumi.Input[str] | None = None
@@ -54,10 +57,20 @@ class PostgresServerArgs:
         """
         release.check_image(self.image)
         major_version(self.image)
-        if self.network.account:
+        account = self.account.account if self.account else ""
+        if self.network.account != account:
+            whose = f"the account {self.network.account}" if self.network.account else "Docker"
+            runs = f"in Podman of {account}" if account else "in Docker"
+            wanted = f"with account= of {account}" if account else "without account="
             msg = (
-                f"postgres: network: {self.network.full_name} belongs to the account "
-                f"{self.network.account}; the server runs in Docker, make one without account="
+                f"postgres: network: {self.network.full_name} belongs to {whose}; the server runs "
+                f"{runs}, make one {wanted}"
+            )
+            raise ValueError(msg)
+        if self.account and self.data_folder is not None:
+            msg = (
+                "postgres: data_folder: is for Docker; the volumes of an account lie in its home, "
+                "leave it out"
             )
             raise ValueError(msg)
         if self.memory_mib < SMALLEST_MEMORY_MIB:
@@ -93,7 +106,9 @@ class PostgresServer(pulumi.ComponentResource):
     """Its name on the host."""
     host: Host
     """The machine that it runs on."""
-    data: docker.Volume
+    place: Mapping[str, str]
+    """How the host's tools find it."""
+    data: pulumi.CustomResource
     """Its data; what is made in the server is made anew when this is replaced."""
     ready: command.remote.Command
     """Succeeds once the server accepts connections; what works in the server depends on it."""
@@ -112,15 +127,19 @@ class PostgresServer(pulumi.ComponentResource):
         owner = f"postgres {name}"
         remote.claims.take("app name", name, owner, cure="rename one of them")
         remote.claims.memory(owner, args.memory_mib, args.host.facts.memory_mib)
-        self.data = self._volume(name, args)
-        container = self._container(name, args)
+        self.place = {"container": self.container_name}
+        if args.account:
+            self.place = {**self.place, "account": args.account.account}
+            self.data, version = in_podman(self, name, args, args.account)
+        else:
+            self.data, version = in_docker(self, name, args)
         self.ready = remote.step(
             f"{name}-ready",
             "sql",
             {
-                "container": self.container_name,
+                **self.place,
                 # Another container may hold new data: then this has to run again.
-                "container_id": container.id,
+                "container_id": version,
                 "wait_seconds": _READY_SECONDS,
                 "up": sql.server_up(),
             },
@@ -146,130 +165,3 @@ class PostgresServer(pulumi.ComponentResource):
                 "for users; lower a connection_limit or raise max_connections"
             )
             raise ValueError(msg)
-
-    def _volume(self, name: str, args: PostgresServerArgs) -> docker.Volume:
-        remote = args.host.remote
-        volume = f"{self.container_name}-{major_version(args.image)}"
-        before: list[pulumi.Resource] = []
-        bind: Mapping[str, pulumi.Input[str]] | None = None
-        if args.data_folder is not None:
-            # The image's account may be somebody else's number on the host, so the data lies in
-            # a folder that only root can enter.
-            closed = pulumi.Output.concat(args.data_folder, "/", volume)
-            path = pulumi.Output.concat(closed, "/data")
-            bind = {"type": "none", "o": "bind", "device": path}
-            before = [
-                remote.step(
-                    f"{name}-folder",
-                    "files",
-                    {
-                        "name": f"{name}-folder",
-                        "directories": [
-                            {"path": folder, "mode": "0700"} for folder in (closed, path)
-                        ],
-                    },
-                    opts=pulumi.ResourceOptions(parent=self),
-                )
-            ]
-        return docker.Volume(
-            f"{name}-data",
-            name=volume,
-            driver="local",
-            driver_opts=bind,
-            labels=[docker.VolumeLabelArgs(label="homeport.system", value=remote.system)],
-            opts=pulumi.ResourceOptions.merge(
-                remote.bound(),
-                pulumi.ResourceOptions(
-                    parent=self,
-                    provider=args.host.docker,
-                    depends_on=before,
-                    # Replacing or deleting it destroys every database of the server.
-                    protect=args.protect,
-                    delete_before_replace=True,
-                ),
-            ),
-        )
-
-    def _container(self, name: str, args: PostgresServerArgs) -> docker.Container:
-        remote = args.host.remote
-        version = release.release_id({"image": args.image})
-        image = remote.step(
-            f"{name}-image-{version}",
-            "image",
-            {
-                "app": name,
-                "release": version,
-                "image": args.image,
-                "docker_config": None,
-                "memory_mib": args.memory_mib,
-                "disk_mib": FREE_DISK_MIB,
-            },
-            down=True,
-            timeout_seconds=1800,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        major = major_version(args.image)
-        parameters = {**tuning(args.memory_mib, args.max_connections), **args.settings}
-        return docker.Container(
-            f"{name}-container",
-            name=self.container_name,
-            image=image.stdout.apply(str.strip),
-            command=[
-                "postgres",
-                *(f"-c{key}={value}" for key, value in sorted(parameters.items())),
-            ],
-            envs=[
-                # Only makes the image initialise: the kernel invents a password that nobody ever
-                # knows, and `ready` takes it away again. Users have passwords of their own.
-                "POSTGRES_PASSWORD_FILE=/proc/sys/kernel/random/uuid",
-                "POSTGRES_INITDB_ARGS=--data-checksums --auth-host=scram-sha-256",
-            ],
-            user="postgres",
-            network_mode="bridge",
-            networks_advanced=[
-                docker.ContainerNetworksAdvancedArgs(
-                    name=args.network.full_name, aliases=[self.hostname]
-                )
-            ],
-            mounts=[
-                docker.ContainerMountArgs(
-                    type="volume", source=self.data.name, target=data_path(major)
-                )
-            ],
-            tmpfs={
-                "/run/postgresql": "rw,nosuid,nodev,mode=1777,size=1m",
-                "/tmp": "rw,nosuid,nodev,size=64m",  # noqa: S108 - the container's own
-            },
-            shm_size=max(64, args.memory_mib // 4),
-            memory=args.memory_mib,
-            memory_swap=args.memory_mib,
-            healthcheck=docker.ContainerHealthcheckArgs(
-                # By TCP: while it initialises, the image's server listens on its socket only.
-                tests=["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"],
-                interval="10s",
-                timeout="5s",
-                retries=3,
-                start_period="1m0s",
-            ),
-            **HARDENING,
-            labels=[
-                docker.ContainerLabelArgs(label="homeport.app", value=name),
-                docker.ContainerLabelArgs(label="homeport.system", value=remote.system),
-            ],
-            stop_signal="SIGINT",
-            stop_timeout=_STOP_SECONDS,
-            destroy_grace_seconds=_STOP_SECONDS,
-            restart="unless-stopped",
-            must_run=True,
-            wait=False,
-            opts=pulumi.ResourceOptions.merge(
-                remote.bound(),
-                pulumi.ResourceOptions(
-                    parent=self,
-                    provider=args.host.docker,
-                    depends_on=[args.network.network],
-                    # Two servers on one data folder would destroy it.
-                    delete_before_replace=True,
-                ),
-            ),
-        )

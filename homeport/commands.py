@@ -8,6 +8,7 @@ from rich.table import Table
 
 from homeport import demo as demos
 from homeport import releases as past
+from homeport import smoke as smokes
 from homeport import stacks
 
 app = typer.Typer()
@@ -51,6 +52,13 @@ def destroy(
 def demo(stack: Stack = "staging", system: System = None) -> None:
     """Start a local cloud, bring a stack up there, and try it: ends with `ready: https://…`."""
     raise typer.Exit(demos.run(system, stack))
+
+
+@app.command()
+def smoke(stack: Stack = "staging", system: System = None, cloud: CloudName = None) -> None:
+    """Try a deployed stack from outside, as its smoke.py says."""
+    aim = stacks.target(system, stack, cloud)
+    raise typer.Exit(0 if smokes.passes(aim, smokes.deployed(aim), rich.get_console()) else 1)
 
 
 @app.command()

@@ -22,22 +22,15 @@ def run(system: str | None, stack: str) -> int:
     if code != 0:
         console.print("demo: `pulumi up` failed, see above; `make demo` again continues from here")
         return code
-    outputs = stacks.outputs(aim)
     assert aim.cloud is not None  # noqa: S101 - it was started above
-    hostname = str(outputs["url"]).removeprefix("https://")
-    site = smoke.Site(
-        hostname=hostname,
-        address=str(outputs["address"]),
-        ca_file=str(aim.cloud.ca_file),
-    )
-    results = smoke.run(smoke.starter(site, str(outputs["release"])))
-    smoke.show(results, console)
-    if not all(result.passed for result in results):
+    seen = smoke.deployed(aim)
+    if not smoke.passes(aim, seen, console):
         return 1
+    hostname, address = seen.site.hostname, seen.site.address
     console.print(
         f"try it: curl --cacert {aim.cloud.ca_file} "
-        f"--resolve {hostname}:443:{outputs['address']} https://{hostname}/healthz",
+        f"--resolve {hostname}:443:{address} https://{hostname}/",
         soft_wrap=True,
     )
-    console.print(f"ready: {outputs['url']} in {time.monotonic() - start:.0f} s")
+    console.print(f"ready: https://{hostname} in {time.monotonic() - start:.0f} s")
     return 0

@@ -51,16 +51,17 @@ def run(
     cwd: Path,
     extra: Mapping[str, str],
     quiet: bool = False,
+    stdin: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run `pulumi ARGUMENTS` in `cwd`; output goes to the terminal unless `quiet`.
 
-    What it says on standard error is returned in both cases.
+    What it says on standard error is returned in both cases. `stdin` is for quiet runs.
     """
     command = [str(binary()), *arguments]
     env = environment(extra)
     if quiet:
         return subprocess.run(
-            command, cwd=cwd, env=env, text=True, check=False, capture_output=True
+            command, cwd=cwd, env=env, text=True, check=False, capture_output=True, input=stdin
         )
     said = []
     with (

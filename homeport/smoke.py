@@ -1,13 +1,25 @@
-"""Smoke checks of a deployed stack, from outside, over HTTPS: what a user would try first."""
+"""Smoke checks of a deployed stack, from outside, over HTTPS: what a user would try first.
+
+A project declares its own in `smoke.py` beside `Pulumi.yaml`: a function `checks` that returns the
+list for one deployment.
+"""
 
 import dataclasses
+import runpy
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import httpx
 from rich.console import Console
 from rich.table import Table
+
+from homeport import stacks
+
+Expected = TypeVar("Expected")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +46,21 @@ class Result:
     """How long it took."""
 
 
+class Sent(TypedDict, total=False):
+    """What a request may carry beside method and path."""
+
+    scheme: str
+    """https, or http."""
+    headers: Mapping[str, str]
+    """More of them, or others."""
+    json: object
+    """A body."""
+    data: Mapping[str, str]
+    """Or the fields of a form."""
+    content: bytes
+    """Or bytes."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
     """How to reach a site whose name may not be in the public DNS."""
@@ -45,57 +72,87 @@ class Site:
     ca_file: str | None
     """The authority to trust; None is the system's."""
 
-    def request(
-        self, method: str, path: str, *, scheme: str = "https", json: object = None
-    ) -> httpx.Response:
-        """Send one request on a new connection; the certificate must be valid for the name."""
+    @contextmanager
+    def visit(self) -> "Iterator[Visit]":
+        """Ask as one visitor, whose cookies stay; the certificate must be valid for the name."""
         context = ssl.create_default_context(cafile=self.ca_file)
         with httpx.Client(verify=context, timeout=10, trust_env=False) as client:
-            return client.request(
-                method,
-                f"{scheme}://{self.address}{path}",
-                headers={"Host": self.hostname},
-                extensions={"sni_hostname": self.hostname},
-                json=json,
-            )
+            yield Visit(site=self, client=client)
+
+    def request(self, method: str, path: str, **sent: Unpack[Sent]) -> httpx.Response:
+        """Send one request as somebody who was never here."""
+        with self.visit() as visit:
+            return visit.request(method, path, **sent)
+
+    def redirects(self) -> str:
+        """Try whether plain HTTP leads to HTTPS, with path and query."""
+        answer = self.request("GET", "/x?y=1", scheme="http")
+        return equal("Location", answer.headers.get("location"), f"https://{self.hostname}/x?y=1")
 
 
-def starter(site: Site, release: str) -> list[Check]:
-    """Return the checks of the starter system."""
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Visit:
+    """A visitor of a site."""
 
-    def page() -> str:
-        answer = site.request("GET", "/")
-        answer.raise_for_status()
-        return f"{len(answer.content)} bytes, {answer.headers['content-type']}"
+    site: Site
+    """Where."""
+    client: httpx.Client
+    """What keeps its cookies."""
 
-    def health() -> str:
-        answer = site.request("GET", "/healthz")
-        answer.raise_for_status()
-        return answer.text.strip()[:60]
+    def request(self, method: str, path: str, **sent: Unpack[Sent]) -> httpx.Response:
+        """Send one request as a browser on the site itself would; redirects are not followed."""
+        own = {"Host": self.site.hostname, "Referer": f"https://{self.site.hostname}/"}
+        return self.client.request(
+            method,
+            f"{sent.get('scheme', 'https')}://{self.site.address}{path}",
+            headers={**own, **sent.get("headers", {})},
+            extensions={"sni_hostname": self.site.hostname},
+            json=sent.get("json"),
+            data=sent.get("data"),
+            content=sent.get("content"),
+        )
 
-    def running() -> str:
-        seen = site.request("GET", "/healthz").headers.get("x-release", "none")
-        return _equal("X-Release", seen, release)
 
-    def redirect() -> str:
-        answer = site.request("GET", "/x?y=1", scheme="http")
-        return _equal("Location", answer.headers.get("location"), f"https://{site.hostname}/x?y=1")
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Stack:
+    """A deployment, as a project's checks are told of it."""
 
-    def entry() -> str:
-        made = site.request("POST", "/api/entries", json={"description": "smoke", "amount": "1.00"})
-        made.raise_for_status()
-        number = made.json()["id"]
-        site.request("GET", f"/api/entries/{number}").raise_for_status()
-        site.request("DELETE", f"/api/entries/{number}").raise_for_status()
-        return f"entry {number} written, read and removed"
+    site: Site
+    """How to reach it."""
+    outputs: Mapping[str, Any] = dataclasses.field(repr=False)
+    """The program's outputs, secret ones included."""
 
-    return [
-        Check(name="the page opens over HTTPS", probe=page),
-        Check(name="the app is healthy and reaches its database", probe=health),
-        Check(name="the declared release answers", probe=running),
-        Check(name="HTTP is redirected to HTTPS", probe=redirect),
-        Check(name="an entry is written, read and removed", probe=entry),
-    ]
+
+def declared(project: Path, stack: Stack) -> list[Check]:
+    """Return what a project's own smoke.py declares.
+
+    Raises:
+        StackError: it has none.
+    """
+    file = project / "smoke.py"
+    if not file.exists():
+        msg = f"{project.name} has no smoke.py; write one whose `checks` returns what to try"
+        raise stacks.StackError(msg)
+    found: list[Check] = runpy.run_path(str(file))["checks"](stack)
+    return found
+
+
+def deployed(aim: stacks.Target) -> Stack:
+    """Return a stack as its last `up` left it."""
+    outputs = stacks.outputs(aim, secret=True)
+    site = Site(
+        hostname=str(outputs["url"]).removeprefix("https://"),
+        address=str(outputs["address"]),
+        ca_file=str(aim.cloud.ca_file) if aim.cloud else None,
+    )
+    return Stack(site=site, outputs=outputs)
+
+
+def passes(aim: stacks.Target, stack: Stack, console: Console) -> bool:
+    """Run what the project declares, print the table, and return whether all of it held."""
+    results = run(declared(aim.project, stack))
+    show(results, console)
+    return all(result.passed for result in results)
 
 
 def run(checks: Iterable[Check]) -> list[Result]:
@@ -131,7 +188,12 @@ def show(results: Iterable[Result], console: Console) -> None:
     console.print(table)
 
 
-def _equal(what: str, seen: str | None, expected: str) -> str:
+def equal(what: str, seen: object, expected: Expected) -> Expected:
+    """Return what was seen.
+
+    Raises:
+        ValueError: it is not what was expected.
+    """
     if seen != expected:
         msg = f"{what} is {seen!r}, expected {expected!r}"
         raise ValueError(msg)

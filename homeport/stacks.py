@@ -2,7 +2,8 @@
 
 The program and its stack files are the same in both cases. For a local cloud, three things differ
 and are kept beside that cloud, so that nothing in the checkout changes: the state, its passphrase,
-and a copy of the stack file whose image digests are those that the local registry serves.
+and a copy of the stack file, with the image digests that the local registry serves, and with the
+password of the local private registry where the stack logs in there.
 """
 
 import dataclasses
@@ -10,7 +11,7 @@ import json
 import re
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import yaml
 
 from homeport import engine, leases, paths
 from homeport.cloud import instance, process, served
+from homeport.cloud.names import PRIVATE_REGISTRY
 
 _DIGEST = re.compile(r"(?P<reference>[\w./:-]+:[\w.-]+)@sha256:[0-9a-f]{64}")
 
@@ -121,9 +123,10 @@ def run(aim: Target, operation: str, arguments: Sequence[str] = ()) -> int:
     return done.returncode
 
 
-def outputs(aim: Target) -> dict[str, Any]:
-    """Return the stack's outputs; secret ones stay hidden."""
-    result: dict[str, Any] = json.loads(answer(aim, ["stack", "output", "--json"]))
+def outputs(aim: Target, *, secret: bool = False) -> dict[str, Any]:
+    """Return the stack's outputs; secret ones stay hidden unless they are asked for."""
+    shown = ["--show-secrets"] if secret else []
+    result: dict[str, Any] = json.loads(answer(aim, ["stack", "output", "--json", *shown]))
     return result
 
 
@@ -170,8 +173,28 @@ def config_file(aim: Target) -> list[str]:
     digests = served.digests(aim.cloud)
     source = (aim.project / f"Pulumi.{aim.stack}.yaml").read_text()
     text = _DIGEST.sub(lambda found: _local(found["reference"], digests), source)
+    kept = yaml.safe_load(made.read_text()).get("config") or {}
     made.write_text(text.rstrip("\n") + f"\nencryptionsalt: {salt}\n")
+    _give_password(aim, made, kept)
     return ["--config-file", str(made)]
+
+
+def _give_password(aim: Target, made: Path, kept: Mapping[str, Any]) -> None:
+    """Put the local registry's password into the copy that needs it, encrypted once."""
+    values = yaml.safe_load(made.read_text())
+    registry = values["config"].get(f"{aim.name}:registry") or {}
+    key = f"{aim.name}:registry_password"
+    if registry.get("server") != PRIVATE_REGISTRY or key in values["config"] or not aim.cloud:
+        return
+    if key in kept:
+        values["config"][key] = kept[key]
+        made.write_text(yaml.safe_dump(values, sort_keys=False))
+        return
+    argv = ["config", "set", "--secret", "--config-file", str(made), "--stack", aim.stack, key]
+    password = aim.cloud.registry_password
+    done = engine.run(argv, cwd=made.parent, extra=aim.environment, quiet=True, stdin=password)
+    if done.returncode != 0:
+        raise StackError(done.stderr.strip())
 
 
 def _local(reference: str, digests: dict[str, str]) -> str:

@@ -1,5 +1,6 @@
 """Bad configurations: a change of a good one, the key that is named, a part of what is said."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,17 @@ def load() -> None:
 
 
 def problems(
-    values: dict[str, Any], folder: Path, stack: str = "staging", project: str = "homeport"
+    values: dict[str, Any],
+    folder: Path,
+    stack: str = "staging",
+    project: str = "homeport",
+    program: Callable[[], None] = load,
 ) -> dict[str, str]:
     """Return what is refused by key; fails when nothing is, or when a canary can be read."""
     plain, secret = stack_files.split(values)
     with pytest.raises(ConfigError) as caught:
         record(
-            load,
+            program,
             config=plain,
             secrets=secret,
             stack=stack,

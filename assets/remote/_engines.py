@@ -24,9 +24,14 @@ class Engine:
     look: str
     """What a person does when it does not answer."""
 
+    def command(self, *arguments: str) -> "list[str]":
+        """Return the command line that has the engine do something."""
+        return [*self.before, self.name, *arguments]
+
     def run(
         self,
         *arguments: str,
+        stdin: "str | None" = None,
         check: bool = True,
         login: bool = False,
         timeout_seconds: float = 600,
@@ -36,7 +41,7 @@ class Engine:
         variables = [self.login] if login and self.login else []
         before = self.before or (["env"] if variables else [])
         argv = [*before, *variables, self.name, *arguments]
-        return run(argv, check=check, timeout_seconds=timeout_seconds, cure=cure)
+        return run(argv, stdin=stdin, check=check, timeout_seconds=timeout_seconds, cure=cure)
 
 
 def engine(spec: Spec) -> Engine:

@@ -35,7 +35,9 @@ def ensure(entries: list[str], hold: list[str]) -> list[str]:
     held = set(run(["apt-mark", "showhold"]).stdout.split()) if hold else set()
     unheld = [name for name in versions(hold) if name not in held]
     if unheld:
-        run(["apt-mark", "hold", *unheld])
+        # It does not wait for another package manager by itself.
+        with lock("apt", timeout_seconds=600):
+            run(["apt-mark", "hold", *unheld])
     return [name.rstrip("?") for name in missing]
 
 

@@ -42,6 +42,30 @@ def numbers(name: str) -> tuple[int, int]:
     return entry.pw_uid, entry.pw_gid
 
 
+def ranges(table: str) -> "list[tuple[str, int, int]]":
+    """Return the owner, the first number and the length of every range of a table."""
+    path = at(table)
+    rows = [line.split(":") for line in path.read_text().splitlines()] if path.exists() else []
+    return [(row[0], int(row[1]), int(row[2])) for row in rows if len(row) == 3]
+
+
+def outside(table: str, name: str, own: int, inside: int) -> int:
+    """Return which number of the host a user or group inside the account's containers is.
+
+    Root inside is the account itself (`own`); what follows are its ranges, one after the other.
+    """
+    if inside == 0:
+        return own
+    left = inside - 1
+    for owner, first, count in ranges(table):
+        if owner in (name, str(own)):
+            if left < count:
+                return first + left
+            left -= count
+    what = f"{name} has no subordinate number for {inside} in {table}"
+    raise StepError(what, "", "take a smaller owner, or give the account more numbers")
+
+
 def home(name: str) -> str:
     """Return the account's home as the account itself names it."""
     numbers(name)  # Fails in words when there is no such account.

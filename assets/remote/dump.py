@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from _engines import engine
 from _homeport import Spec, at, fail, folder, main, make_directory, read_receipt, run, write_receipt
 from _room import check_disk
 
@@ -107,7 +108,7 @@ def pipe(
 
 def inside(spec: Spec) -> "list[str]":
     """Return what runs a command in the server's container, as its superuser."""
-    return ["docker", "exec", "--interactive", "--user=postgres", spec["container"]]
+    return engine(spec).command("exec", "--interactive", "--user=postgres", spec["container"])
 
 
 def prune(dumps: Path, keep: int) -> None:

@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -B
 """Puts a Quadlet unit (container, network or volume) into a rootless account and starts it.
 
-`up` may run any number of times. `down` needs no `up` to have ended: it stops the unit, takes it
-away with what it made, and with the podman secrets whose names begin with the unit's.
+`up` may run any number of times; a container whose unit has changed is started anew. `down` needs
+no `up` to have ended: it stops the unit, takes it away with what it made, and with the podman
+secrets whose names begin with the unit's.
 """
 
 import sys
@@ -42,7 +43,10 @@ def up(spec: Spec) -> None:
     if before != content:
         _rootless.write_unit(account, file, content)
     service = service_of(spec)
-    started = _rootless.systemctl(account, "start", service, check=False)
+    # Of a release the unit never changes; a server of a fixed name follows its unit.
+    changed = spec["kind"] == "container" and before not in (None, content)
+    verb = "restart" if changed else "start"
+    started = _rootless.systemctl(account, verb, service, check=False)
     if started.returncode != 0:
         said = "\n".join([started.stderr, complaints(account, file), own_lines(spec, service)])
         cure = "mend the release and run `pulumi up` again"

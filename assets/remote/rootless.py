@@ -115,19 +115,12 @@ def check_version(version: str) -> None:
 def has_range(name: str, table: str) -> bool:
     """Return whether the account has enough subordinate numbers in a table."""
     owners = {name, str(_rootless.numbers(name)[0])}
-    return any(owner in owners and count >= IDS for owner, _, count in ranges(table))
-
-
-def ranges(table: str) -> list[tuple[str, int, int]]:
-    """Return the owner, the first number and the length of every range of a table."""
-    path = at(table)
-    rows = [line.split(":") for line in path.read_text().splitlines()] if path.exists() else []
-    return [(row[0], int(row[1]), int(row[2])) for row in rows if len(row) == 3]
+    return any(owner in owners and count >= IDS for owner, _, count in _rootless.ranges(table))
 
 
 def free_range(table: str) -> str:
     """Return a range, as `first-last`, that no account has."""
-    first = max([FIRST_ID, *(start + count for _, start, count in ranges(table))])
+    first = max([FIRST_ID, *(start + count for _, start, count in _rootless.ranges(table))])
     if first + IDS > LAST_ID:
         fail(f"{table} has no room for {IDS} more numbers", "", f"tidy {table} up on the host")
     return f"{first}-{first + IDS - 1}"

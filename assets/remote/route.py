@@ -74,12 +74,22 @@ class Phases:
 def up(spec: Spec) -> None:
     """Wait for health, switch, try; or leave everything as it was."""
     phases = Phases()
+    stay_clear(spec)
     gate(spec)
     phases.end("gate")
     with lock(f"route-{spec['system']}"):
         before = _routes.read(spec).get(spec["stable_port"])
         switch(spec, before, phases)
     phases.report(before=before, live=spec["release_port"])
+
+
+def stay_clear(spec: Spec) -> None:
+    """Refuse to take the stable port from something else that listens there."""
+    stable = spec["stable_port"]
+    if stable != spec["release_port"] and listeners(stable):
+        what = f"something else listens at {stable}, the stable port of {spec['app']}"
+        cure = f"give the app another port, or stop what `ss -ltnp 'sport = :{stable}'` shows"
+        fail(what, "", cure)
 
 
 def gate(spec: Spec) -> None:

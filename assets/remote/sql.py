@@ -1,9 +1,10 @@
 #!/usr/bin/python3 -B
 """Runs batches of SQL in a PostgreSQL container, as its superuser, over the container's own socket.
 
-The document names the container and holds the batches for `up` and for `down`; each runs in one
-psql session, as one transaction unless it says otherwise, and ends at its first error. What is
-printed then is PostgreSQL's own message with the statement; secrets are blotted out.
+The document names the container (and the account whose Podman runs it, if not Docker) and holds
+the batches for `up` and for `down`; each runs in one psql session, as one transaction unless it
+says otherwise, and ends at its first error. What is printed then is PostgreSQL's own message with
+the statement; secrets are blotted out.
 """
 
 import re
@@ -11,7 +12,9 @@ import sys
 import time
 from typing import Any, NoReturn
 
-from _homeport import Spec, fail, main, run
+import _instances
+from _engines import engine
+from _homeport import Spec, fail, main
 
 Batch = dict[str, Any]
 
@@ -51,12 +54,14 @@ def down(spec: Spec) -> None:
 
 
 def state(spec: Spec) -> "str | None":
-    """Return Docker's word for the container's state; None when there is no such container."""
-    shown = run(["docker", "inspect", "-f", "{{.State.Status}}", spec["container"]], check=False)
+    """Return the engine's word for the container's state; None when there is no such container."""
+    runs = engine(spec)
+    form = ("--type", "container", "--format", "{{.State.Status}}")
+    shown = runs.run("inspect", *form, spec["container"], check=False)
     if shown.returncode == 0:
         return shown.stdout.strip()
     if "no such" not in shown.stderr.lower():
-        fail("Docker does not answer", shown.stderr, "see `systemctl status docker` on the host")
+        fail(f"{runs.title} does not answer", shown.stderr, runs.look)
     return None
 
 
@@ -65,7 +70,7 @@ def wait(spec: Spec) -> None:
     seconds = spec.get("wait_seconds", WAIT_SECONDS)
     ready = [*inside(spec), "pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"]
     end = time.monotonic() + seconds
-    while run(ready, check=False).returncode != 0:
+    while engine(spec).run(*ready, check=False).returncode != 0:
         if time.monotonic() > end:
             give_up(spec, seconds)
         time.sleep(0.5)
@@ -73,12 +78,13 @@ def wait(spec: Spec) -> None:
 
 def give_up(spec: Spec, seconds: float) -> NoReturn:
     """End the step with the server's own last words."""
-    name = spec["container"]
-    logs = run(["docker", "logs", "--tail", "20", name], check=False)
+    kind = "podman" if spec.get("account") else "docker"
+    instance = {"kind": kind, "name": spec["container"], "account": spec.get("account", "")}
     fail(
-        f"PostgreSQL in {name} ({state(spec)}) accepted no connection for {seconds:g} s",
-        blot(logs.stdout + logs.stderr),
-        f"see `docker logs {name}` on the host",
+        f"PostgreSQL in {spec['container']} ({state(spec)}) accepted no connection "
+        f"for {seconds:g} s",
+        blot(_instances.last_lines(instance)),
+        _instances.hint(instance),
     )
 
 
@@ -90,14 +96,14 @@ def exists(spec: Spec, database: str) -> bool:
 
 
 def inside(spec: Spec) -> list[str]:
-    """Return what runs a command in the container as the superuser's account."""
-    return ["docker", "exec", "-i", "-u", "postgres", "-e", QUIET, spec["container"]]
+    """Return what the engine is told to run a command in the container as the superuser."""
+    return ["exec", "-i", "-u", "postgres", "-e", QUIET, spec["container"]]
 
 
 def psql(spec: Spec, batch: Batch) -> str:
     """Run one batch and return what it printed."""
     session = [*PSQL, "-d", batch["database"], *(["-1"] if batch["transaction"] else [])]
-    result = run([*inside(spec), *session], stdin=batch["sql"], check=False)
+    result = engine(spec).run(*inside(spec), *session, stdin=batch["sql"], check=False)
     if result.returncode != 0:
         message = blot(result.stderr or result.stdout)
         fail(

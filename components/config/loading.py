@@ -27,7 +27,8 @@ from .values import check_hashable, check_one_line
 
 Rule = Callable[..., Iterable[Problem]]
 """Looks at several keys together. Its parameters name the keys it needs, and `context`; it is asked
-only when all of them are valid by themselves."""
+only when all of them are valid by themselves. One with a default stands for a key that not every
+system has."""
 
 
 class Part(BaseModel):
@@ -99,7 +100,9 @@ class Settings(Part):
             except _Refused as refused:
                 problems += refused.problems
         for rule in cls.rules:
-            needs = inspect.signature(rule).parameters
+            parameters = inspect.signature(rule).parameters.values()
+            keys = {"context", *cls.model_fields}
+            needs = [p.name for p in parameters if p.default is p.empty or p.name in keys]
             have = {"context": context, **values}
             if all(name in have for name in needs):
                 problems += rule(**{name: have[name] for name in needs})

@@ -125,6 +125,37 @@ def networks(values: tuple[str, ...]) -> tuple[str, ...]:
     return distinct(values)
 
 
+def _https_url(value: str) -> str:
+    url = urlsplit(value)
+    if url.scheme != "https" or not url.hostname:
+        refuse("is no https URL", "write it like https://app.example.com")
+    if url.username or url.password:
+        refuse("holds credentials", "give the URL without them", show=False)
+    if url.query or url.fragment:
+        refuse("has a query or a fragment", "give the URL without them")
+    return value
+
+
+HttpsUrl = Annotated[Text, AfterValidator(_https_url)]
+"""An https URL."""
+
+
+def _https_origin(value: str) -> str:
+    if "*" in value:
+        refuse("is a wildcard", "name each origin: everybody could read what is answered")
+    url = urlsplit(_https_url(value))
+    if url.path:
+        refuse("has a path", f"give the origin alone, {url.scheme}://{url.netloc}")
+    if value != value.lower():
+        refuse("holds capital letters", f"write it as {value.lower()}")
+    _hostname(url.hostname or "")
+    return value
+
+
+HttpsOrigin = Annotated[Text, AfterValidator(_https_origin)]
+"""Where a page lives, as browsers call it: https://, a name, and a port if it has one."""
+
+
 def _registry(value: str) -> str:
     if "/" in value:
         refuse("is no host name", "give it without https:// and path, such as ghcr.io")

@@ -12,17 +12,11 @@ from .problems import Problem
 from .server_rules import memory_fits, server_is_sold, server_runs_the_images
 
 if TYPE_CHECKING:
-    from .starter import (
-        Acme,
-        App,
-        Dns,
-        ExistingServer,
-        Images,
-        Postgres,
-        RegistryAccount,
-        Server,
-        Site,
-    )
+    from .parts import Acme, App, Dns, Images, Postgres, RegistryAccount, Server, Site
+    from .starter import App as StarterApp
+    from .starter import ExistingServer
+    from .starter import Postgres as StarterPostgres
+    from .starter import Site as StarterSite
 
 _DAY = 86_400
 _PRIVATE_NAME = re.compile(r"\.(local|localhost|internal|test|lan|home\.arpa|invalid)$")
@@ -121,7 +115,9 @@ def root_needs_what_it_takes(
         yield Problem("existing_server.privilege", wrong, cure, privilege)
 
 
-def ports_are_free(existing_server: "ExistingServer | None", app: "App") -> Iterator[Problem]:
+def ports_are_free(
+    existing_server: "ExistingServer | None", app: "StarterApp"
+) -> Iterator[Problem]:
     """No port is had twice."""
     port = existing_server.port if existing_server else 22
     if port in (80, 443):
@@ -133,7 +129,7 @@ def ports_are_free(existing_server: "ExistingServer | None", app: "App") -> Iter
 
 
 def ssh_comes_from_somewhere(
-    server: "Server | None", existing_server: "ExistingServer | None"
+    server: "Server | None", existing_server: "ExistingServer | None" = None
 ) -> Iterator[Problem]:
     """A network that holds all others makes them meaningless."""
     for path, part in (("server", server), ("existing_server", existing_server)):
@@ -146,7 +142,7 @@ def ssh_comes_from_somewhere(
                 yield Problem(f"{path}.ssh_networks", wrong, cure, everybody)
 
 
-def existing_data_stays(server: "Server | None", postgres: "Postgres") -> Iterator[Problem]:
+def existing_data_stays(server: "Server | None", postgres: "StarterPostgres") -> Iterator[Problem]:
     """A created server has its own place for data."""
     if server and postgres.data_folder:
         cure = "remove it, and use server.volume_gib for a disk that outlives the server"
@@ -156,9 +152,8 @@ def existing_data_stays(server: "Server | None", postgres: "Postgres") -> Iterat
 def logins_are_whole(
     registry: "RegistryAccount | None",
     registry_password: secrets.Secret | None,
-    site: "Site",
+    site: "StarterSite",
     basic_auth_password: secrets.Secret | None,
-    app: "App",
 ) -> Iterator[Problem]:
     """A user has a password and a password has a user."""
     pairs = (
@@ -172,6 +167,10 @@ def logins_are_whole(
         if password and not given:
             cure = f"give {user}, or remove the password by `pulumi config rm {key}`"
             yield Problem(key, f"is given without {user}", cure)
+
+
+def registry_serves_the_image(registry: "RegistryAccount | None", app: "App") -> Iterator[Problem]:
+    """The login is for the registry that the image comes from."""
     if registry and not app.image.startswith(f"{registry.server}/"):
         wrong = "is the account of a registry that app.image does not come from"
         cure = f"use the registry of {app.image}, or remove registry"
@@ -204,6 +203,7 @@ ALL: tuple[Rule, ...] = (
     ssh_comes_from_somewhere,
     existing_data_stays,
     logins_are_whole,
+    registry_serves_the_image,
     debugging_is_off,
     backups_are_reserved,
     server_is_sold,

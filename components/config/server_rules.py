@@ -8,7 +8,8 @@ from .. import hetzner_catalogue as catalogue
 from .problems import Problem
 
 if TYPE_CHECKING:
-    from .starter import App, ExistingServer, Postgres, Server
+    from .parts import App, Postgres, Server
+    from .starter import ExistingServer
 
 RESERVE_MIB = 512
 """What system, Docker and the reverse proxy need beside the containers."""
@@ -43,20 +44,19 @@ def server_runs_the_images(
 
 def memory_fits(
     server: "Server | None",
-    existing_server: "ExistingServer | None",
     app: "App",
     postgres: "Postgres",
+    existing_server: "ExistingServer | None" = None,
 ) -> Iterator[Problem]:
     """All limits together fit into the server's memory, during a release too."""
     kind = catalogue.server_type(server.type) if server else None
     memory = kind.memory_gib * 1024 if kind else None
     if existing_server:
         memory = existing_server.memory_mib
-    # Two releases of app and worker run side by side until the old ones have drained.
+    # Two releases run side by side until the old one has drained.
     parts = {
         "postgres.memory_mib": postgres.memory_mib,
-        "app.memory_mib twice": 2 * app.memory_mib,
-        "app.worker_memory_mib twice": 2 * app.worker_memory_mib,
+        **{f"app.{key} twice": 2 * mib for key, mib in app.limits().items()},
         "the system": RESERVE_MIB,
     }
     total = sum(parts.values())

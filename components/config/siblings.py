@@ -16,7 +16,8 @@ from .loading import Context
 from .problems import Problem
 
 if TYPE_CHECKING:
-    from .starter import Dns, ExistingServer, Postgres, Site
+    from .parts import Dns, Site
+    from .starter import ExistingServer, Postgres
 
 
 def stack_files_are_readable(context: Context) -> Iterator[Problem]:

@@ -4,71 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from . import rules
-from .catalogue_values import Location, ServerType, System
-from .environment import Environment
+from . import parts, rules
 from .loading import Given, GivenHashed, GivenKey, Part, Settings
-from .network_values import (
-    Directory,
-    Email,
-    HostAddress,
-    Hostname,
-    Network,
-    Registry,
-    networks,
-)
-from .ssh_keys import HostKey, PublicKey
-from .values import (
-    Account,
-    Flag,
-    Folder,
-    HttpPath,
-    Image,
-    Login,
-    Mib,
-    Port,
-    PostgresImage,
-    Rotation,
-    Seconds,
-    distinct,
-)
-
-EVERYBODY = ("0.0.0.0/0", "::/0")
-
-
-class Dns(Part):
-    """DNS records for the domain, in a zone at Hetzner."""
-
-    zone: Hostname = Field(examples=["example.com"])
-    """The zone that holds the domain."""
-    create_zone: Flag = False
-    """Whether this stack makes the zone; otherwise it must exist. Only one stack may make it."""
-    manage: Flag = True
-    """Whether this stack makes the records; when false, you point the domain to the server."""
-
-
-class Server(Part):
-    """A server that is created in the Hetzner Cloud."""
-
-    type: ServerType = Field(examples=["cx23"])
-    """The server type; changing it resizes in place, with a restart."""
-    location: Location = Field(examples=["fsn1"])
-    """The location; changing it replaces the server."""
-    image: System = "debian-12"
-    """The operating system; takes effect only when the server is made."""
-    protect: Flag = False
-    """Whether server, address and volume refuse to be deleted or replaced."""
-    volume_gib: Annotated[int, Field(strict=True, ge=10, le=10_240)] | None = None
-    """Size in GiB of a volume for the database; can grow, never shrink. Without it the database
-    lies on the server's own disk."""
-    admin_keys: Annotated[tuple[PublicKey, ...], AfterValidator(distinct)] = Field(
-        (), examples=[["ssh-ed25519 AAAA… you@laptop"]]
-    )
-    """Public keys that may log in beside the program's own."""
-    ssh_networks: Annotated[tuple[Network, ...], AfterValidator(networks)] = EVERYBODY
-    """Where SSH may come from; login is by key alone."""
-    swap_mib: Annotated[int, Field(strict=True, ge=0, le=65_536)] = 1024
-    """Size in MiB of the swap file; 0 for none."""
+from .network_values import HostAddress, Hostname, Network, networks
+from .parts import EVERYBODY, Acme, Dns, Images, RegistryAccount, Server
+from .ssh_keys import HostKey
+from .values import Account, Flag, Folder, HttpPath, Login, Mib, Port, Rotation
 
 
 class Bastion(Part):
@@ -110,76 +51,33 @@ class ExistingServer(Part):
     """Whether another stack may use the same server; must be true in both."""
 
 
-class Acme(Part):
-    """Certificates."""
-
-    email: Email = Field(examples=["ops@your-domain.com"])
-    """Where the authority writes to."""
-    directory: Directory = Field("letsencrypt", examples=["letsencrypt-staging"])
-    """The authority: letsencrypt, letsencrypt-staging (untrusted, for trying), or an https URL."""
-
-
-class Site(Part):
+class Site(parts.Site):
     """The site on the domain."""
 
-    hsts_seconds: Annotated[int, Field(strict=True, ge=0, le=63_072_000)] = 300
-    """How long browsers refuse plain HTTP after a visit; 31536000 is a year. Raise it last."""
-    redirects_from: Annotated[tuple[Hostname, ...], AfterValidator(distinct)] = Field(
-        (), examples=[["www.example.com"]]
-    )
-    """Other host names that redirect to the domain."""
     basic_auth_user: Login | None = None
     """Asks for a password (`basic_auth_password`) before anything is shown."""
 
 
-class Postgres(Part):
+class Postgres(parts.Postgres):
     """The database server."""
 
-    image: PostgresImage = Field("postgres:17", examples=["postgres:17"])
-    """Its image; the major version cannot be changed by changing the tag."""
-    memory_mib: Annotated[Mib, Field(ge=128)] = 512
-    """Its memory limit in MiB; buffers and caches are sized by it."""
-    protect: Flag = False
-    """Whether the data refuses to be deleted."""
     data_folder: Folder | None = None
     """Where an existing server keeps the data; a Docker volume without."""
 
 
-class App(Part):
+class App(parts.App):
     """The app and its worker."""
 
-    image: Image = Field(examples=["ghcr.io/you/app:1.0.0"])
-    """Its image; a new one is a new release."""
-    memory_mib: Mib = 256
-    """Memory limit of the app in MiB."""
     worker_memory_mib: Mib = 256
     """Memory limit of the worker in MiB."""
-    environment: Environment = Field(default_factory=dict, examples=[{"LOG_LEVEL": "INFO"}])
-    """Environment variables of app and worker; never a secret."""
     health_path: HttpPath = Field(examples=["/healthz"])
     """Answers 200 only when the app can serve, its database included."""
-    start_timeout_seconds: Seconds = 60
-    """How long a new release may take until it is healthy; then the old one stays."""
-    drain_seconds: Seconds = 30
-    """How long an old release may finish its requests."""
     port: Annotated[int, Field(strict=True, ge=10_000, le=19_999)] | None = None
     """The app's stable loopback port; chosen by name without. For when two collide."""
 
-
-class RegistryAccount(Part):
-    """A private registry; its password is `registry_password`."""
-
-    server: Registry = Field(examples=["ghcr.io"])
-    """The registry's host name."""
-    username: Login = Field(examples=["deploy-bot"])
-    """The account; one that can only read is enough."""
-
-
-class Images(Part):
-    """Rules for images."""
-
-    require_digest: Flag = False
-    """Whether every image must be pinned by its digest: `name:tag@sha256:…`."""
+    def limits(self) -> dict[str, int]:
+        """Return the memory limits of everything that a release starts, by their keys."""
+        return {**super().limits(), "worker_memory_mib": self.worker_memory_mib}
 
 
 class SecretRotation(Part):

@@ -11,6 +11,7 @@ from .problems import refuse
 _IMAGE = re.compile(r"[a-z0-9]+([._:/-]+[a-z0-9]+)*")
 _LONGEST_HASHED = 72
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
@@ -111,6 +112,16 @@ def _login(value: str) -> str:
 
 Login = Annotated[Text, AfterValidator(_login)]
 """A user name for HTTP authentication or a registry."""
+
+
+def _bucket_name(value: str) -> str:
+    if not _BUCKET.fullmatch(value) or ".." in value:
+        refuse("is no name of a bucket", "use 3 to 63 lower-case letters, digits, dots and hyphens")
+    return value
+
+
+BucketName = Annotated[Text, AfterValidator(_bucket_name)]
+"""The name of an S3 bucket."""
 
 
 def distinct(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def dumped(
             "job_receipt": job_receipt(release, job),
             "app": release.app,
             "release": release.id,
-            "container": dump.container,
+            **dump.place,
             "database": dump.database,
             "keep": dump.keep,
             "timeout_seconds": _DUMP_SECONDS,

@@ -12,8 +12,23 @@ from .container import SECRETS_FOLDER, environment, tmpfs
 from .runtime import Release
 
 Line = tuple[str, str]
-_START_SECONDS = 90
 _STOP_GRACE_SECONDS = 30
+HARDENING: tuple[Line, ...] = (
+    ("ReadOnly", "true"),
+    ("DropCapability", "all"),
+    ("NoNewPrivileges", "true"),
+    ("RunInit", "true"),
+    ("LogDriver", "journald"),
+)
+"""What no container is without."""
+ALWAYS: tuple[Line, ...] = (
+    ("Restart", "always"),
+    ("RestartSec", "1"),
+    ("RestartSteps", "6"),
+    ("RestartMaxDelaySec", "60"),
+    ("TimeoutStartSec", "90"),
+)
+"""How what runs on is started again, for ever, in growing pauses."""
 
 
 def container_unit(release: Release) -> str:
@@ -34,15 +49,11 @@ def container_unit(release: Release) -> str:
                 *_common(release, release.name, variables, args.command),
                 *publish,
                 *_secrets(release.name, args.secrets, args.user),
-                *_health(release.health_command),
+                *health(release.health_command),
             ],
             "Service": [
-                *_service(args.stop_seconds),
-                ("Restart", "always"),
-                ("RestartSec", "1"),
-                ("RestartSteps", "6"),
-                ("RestartMaxDelaySec", "60"),
-                ("TimeoutStartSec", str(_START_SECONDS)),
+                *service(args.stop_seconds),
+                *ALWAYS,
             ],
             "Install": [("WantedBy", "default.target")],
         }
@@ -61,7 +72,7 @@ def job_unit(release: Release, job: Job) -> str:
                 *_secrets(name, job.secrets, args.user),
             ],
             "Service": [
-                *_service(args.stop_seconds),
+                *service(args.stop_seconds),
                 ("Type", "oneshot"),
                 ("TimeoutStartSec", str(job.timeout_seconds)),
             ],
@@ -104,13 +115,9 @@ def _common(
         ("Group", gid),
         *(("Environment", word(f"{key}={value}")) for key, value in sorted(variables.items())),
         *(("Network", f"{network}.network:alias={release.app}") for network in networks),
-        *(("Volume", f"{volume.full_name}.volume:{path}") for path, volume in volumes),
+        *(("Volume", f"{volume.source}:{path}") for path, volume in volumes),
         *(("Tmpfs", f"{path}:{options},notmpcopyup") for path, options in folders),
-        ("ReadOnly", "true"),
-        ("DropCapability", "all"),
-        ("NoNewPrivileges", "true"),
-        ("RunInit", "true"),
-        ("LogDriver", "journald"),
+        *HARDENING,
         *(("Label", word(f"homeport.{key}={value}")) for key, value in labels.items()),
         # What old versions have no keys for.
         ("PodmanArgs", "--pull=never --read-only-tmpfs=false"),
@@ -128,7 +135,8 @@ def _secrets(owner: str, secrets: Iterable[str], user: str) -> list[Line]:
     ]
 
 
-def _health(command_line: Sequence[str]) -> list[Line]:
+def health(command_line: Sequence[str]) -> list[Line]:
+    """Return how Podman asks a container whether it is well; nothing without a command."""
     if not command_line:
         return []
     return [
@@ -147,7 +155,8 @@ def _health_command(command_line: Sequence[str]) -> str:
     return f"CMD {command_line[0]}"
 
 
-def _service(stop_seconds: int) -> list[Line]:
+def service(stop_seconds: int) -> list[Line]:
+    """Return what systemd is told of every container."""
     return [
         # Podman itself prints no more than the container's id, or its output a second time.
         ("StandardOutput", "null"),

@@ -314,7 +314,7 @@ def test_a_worker_publishes_nothing_and_has_to_settle() -> None:
         ({"cpus": 3}, "cpus: must be from 0.01 to 2, what the host has"),
         ({"container_port": 0}, "container_port: must be from 1 to 65535"),
         ({"container_port": 70_000}, "container_port: must be from 1 to 65535"),
-        ({"port": 80}, "port: must be from 10000 to 19999"),
+        ({"port": 80}, "port: must be from 1024 to 19999"),
         ({"drain_seconds": -1}, "drain_seconds: must be from 0 to 3600"),
         ({"stop_seconds": 0}, "stop_seconds: must be from 1 to 600"),
         ({"revision": 0}, "revision: must be at least 1"),

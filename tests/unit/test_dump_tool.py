@@ -136,3 +136,16 @@ def test_a_release_that_comes_back_is_dumped_for_again(machine: Machine) -> None
     machine.run("image", "down", gone)
     assert machine.receipt("job-web-bbbb2222-migrate-dump") is None
     assert machine.run("dump", "up", spec()).report["bytes"] == 10
+
+
+def test_the_server_of_a_rootless_account_is_dumped_by_the_accounts_podman(
+    machine: Machine, tmp_path: Path
+) -> None:
+    commands = tmp_path / "commands"
+    (commands / "docker").rename(commands / "podman")
+    passing = '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n'
+    (commands / "setpriv").write_text(passing)
+    (commands / "setpriv").chmod(0o755)
+    ended = machine.run("dump", "up", spec(account="apps"))
+    assert ended.code == 0, ended.err
+    assert Path(f"{machine.root}{ended.report['dump']}").read_text() == "begin\nend\n"

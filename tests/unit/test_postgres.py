@@ -10,6 +10,7 @@ import pytest
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.postgres import PostgresServer, PostgresServerArgs
 from components.postgres_tuning import data_path, major_version, tuning
+from components.rootless import RootlessAccount, RootlessAccountArgs
 from tests.recorder import Deployment, Record, record
 from tests.unit.fake_host import fake_host
 
@@ -206,4 +207,133 @@ def test_the_name_of_an_app_cannot_be_a_servers_too() -> None:
         PostgresServer("postgres", args, pulumi.ResourceOptions())
 
     with pytest.raises(Exception, match="app name postgres is already taken by app postgres"):
+        record(run)
+
+
+def rootless(**more: Any) -> Deployment:
+    def run() -> None:
+        host = fake_host()
+        account = RootlessAccount("apps", RootlessAccountArgs(host=host))
+        network = PrivateNetwork(
+            "data", PrivateNetworkArgs(host=host, account=account, internal=True)
+        )
+        args: dict[str, Any] = {"host": host, "image": IMAGE, "network": network, **more}
+        PostgresServer("postgres", PostgresServerArgs(account=account, **args))
+
+    return record(run)
+
+
+UNIT = """\
+[Unit]
+Description=homeport-staging-postgres
+StartLimitIntervalSec=0
+
+[Container]
+ContainerName=homeport-staging-postgres
+Image=localhost/homeport-staging/postgres:VERSION
+Exec=COMMAND
+User=999
+Group=999
+Environment="POSTGRES_PASSWORD_FILE=/proc/sys/kernel/random/uuid"
+Environment="POSTGRES_INITDB_ARGS=--data-checksums --auth-host=scram-sha-256"
+Network=homeport-staging-data.network:alias=postgres
+Volume=homeport-staging-postgres-17.volume:/var/lib/postgresql/data
+Tmpfs=/tmp:rw,nosuid,nodev,size=64m,notmpcopyup
+Tmpfs=/run/postgresql:rw,nosuid,nodev,mode=1777,size=1m,notmpcopyup
+ReadOnly=true
+DropCapability=all
+NoNewPrivileges=true
+RunInit=true
+LogDriver=journald
+Label="homeport.app=postgres"
+Label="homeport.system=homeport-staging"
+PodmanArgs=--pull=never --read-only-tmpfs=false --stop-signal=SIGINT
+PodmanArgs=--log-opt=tag=homeport-staging-postgres --stop-timeout=90
+PodmanArgs=--memory=512m --memory-swap=512m --shm-size=128m
+HealthCmd=["pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"]
+HealthInterval=10s
+HealthTimeout=5s
+HealthRetries=3
+HealthStartPeriod=1m
+
+[Service]
+StandardOutput=null
+TimeoutStopSec=120
+Restart=always
+RestartSec=1
+RestartSteps=6
+RestartMaxDelaySec=60
+TimeoutStartSec=90
+
+[Install]
+WantedBy=default.target
+
+[Quadlet]
+DefaultDependencies=false
+"""
+
+
+def test_a_rootless_server_is_one_unit_whose_name_stays() -> None:
+    spec = document(rootless(), "postgres-start")
+    assert (spec["account"], spec["kind"]) == ("apps", "container")
+    assert spec["name"] == "homeport-staging-postgres"
+    lines = spec["content"].splitlines()
+    (command,) = [line for line in lines if line.startswith("Exec=")]
+    (image,) = [line for line in lines if line.startswith("Image=")]
+    wanted = UNIT.replace("Exec=COMMAND", command)
+    assert spec["content"] == wanted.replace("VERSION", image.rpartition(":")[2])
+    assert '"-cshared_buffers=128MB"' in command
+
+
+def test_a_rootless_server_has_no_container_of_docker_and_publishes_nothing() -> None:
+    deployment = rootless()
+    assert deployment.of_type("docker:index/container:Container") == []
+    assert deployment.of_type("Volume") == []
+    assert "PublishPort" not in document(deployment, "postgres-start")["content"]
+
+
+def test_another_unit_of_a_rootless_server_is_waited_for_again() -> None:
+    seen = {
+        document(rootless(settings={"jit": value}), "postgres-ready")["container_id"]
+        for value in ("on", "off", "off")
+    }
+    assert len(seen) == 2
+
+
+def test_sql_runs_in_the_podman_of_a_rootless_servers_account() -> None:
+    spec = document(rootless(), "postgres-ready")
+    assert (spec["account"], spec["container"]) == ("apps", "homeport-staging-postgres")
+
+
+def test_what_takes_a_rootless_server_away_is_there_before_it_starts() -> None:
+    deployment = rootless()
+    stop = deployment.one("Command", "postgres-stop")
+    start = deployment.one("Command", "postgres-start")
+    assert "create" not in stop.inputs
+    assert "delete" not in start.inputs
+    assert stop.urn in start.options.dependencies
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_the_data_of_a_rootless_server_is_protected_as_the_args_say(protect: bool) -> None:
+    before = rootless(protect=protect).one("Command", "postgres-data")
+    after = rootless(image="postgres:18.1").one("Command", "postgres-data")
+    assert bool(before.options.protect) is protect
+    assert before.options.delete_before_replace is True
+    assert before.options.replacement_trigger != after.options.replacement_trigger
+
+
+def test_data_folder_and_account_exclude_each_other() -> None:
+    with pytest.raises(Exception, match="data_folder: is for Docker"):
+        rootless(data_folder="/mnt/data")
+
+
+def test_a_server_and_its_network_have_the_same_engine() -> None:
+    def run() -> None:
+        host = fake_host()
+        account = RootlessAccount("apps", RootlessAccountArgs(host=host))
+        network = PrivateNetwork("data", PrivateNetworkArgs(host=host))
+        PostgresServerArgs(host=host, account=account, image=IMAGE, network=network)
+
+    with pytest.raises(Exception, match="belongs to Docker; the server runs in Podman of apps"):
         record(run)

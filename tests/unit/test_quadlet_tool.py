@@ -74,6 +74,18 @@ def test_an_unchanged_unit_is_not_written_again_but_started(
     assert account.asked() == [f"systemctl --user start {NAME}.service"]
 
 
+def test_a_container_whose_unit_changed_is_started_anew(
+    machine: Machine, account: FakeAccount
+) -> None:
+    machine.run("quadlet", "up", spec())
+    account.forget()
+    assert machine.run("quadlet", "up", spec(content=f"{CONTENT}User=999\n")).code == 0
+    assert account.asked() == [
+        "systemctl --user daemon-reload",
+        f"systemctl --user restart {NAME}.service",
+    ]
+
+
 def test_a_network_that_changed_is_made_anew(machine: Machine, account: FakeAccount) -> None:
     machine.run("quadlet", "up", NETWORK)
     account.forget()

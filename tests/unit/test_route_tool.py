@@ -138,6 +138,17 @@ def test_a_release_that_others_could_reach_past_the_proxy_gets_no_traffic(
         assert machine.routes() is None
 
 
+def test_a_stable_port_at_which_something_else_listens_is_left_to_it(machine: Machine) -> None:
+    with release() as server:
+        listening(machine, server.port, 10007)
+        ended = machine.run("route", "up", spec(server, 10007))
+        assert server.asked == 0
+    assert ended.code == 1
+    assert "something else listens at 10007, the stable port of web" in ended.err
+    assert "`ss -ltnp 'sport = :10007'`" in ended.err
+    assert machine.routes() is None
+
+
 def test_health_has_to_hold_several_times_in_a_row(machine: Machine) -> None:
     with release(statuses=[503, 200, 200, 503, 200]) as server:
         listening(machine, server.port)

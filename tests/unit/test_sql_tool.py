@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.fake_account import ACCOUNT, FakeAccount
 from tests.unit.fake_commands import FakeCommands
 from tests.unit.tool_runner import Ended, Machine
 
@@ -94,12 +95,13 @@ def test_a_server_that_does_not_come_up_is_reported_with_its_own_log(
     machine: Machine, docker: FakeCommands
 ) -> None:
     docker.answer(READY, code=1)
+    docker.answer(f"docker inspect --type container {CONTAINER}", "[{}]")
     docker.answer("docker logs", "FATAL: data directory has wrong ownership\n")
     ended = run(machine, up=[batch("SELECT 1;")])
     assert ended.code == 1
     assert "(running) accepted no connection for 0 s" in ended.err
     assert "FATAL: data directory has wrong ownership" in ended.err
-    assert f"next: see `docker logs {CONTAINER}` on the host" in ended.err
+    assert f"next: look at it with `docker logs {CONTAINER}`" in ended.err
     assert docker.lines(PSQL) == []
 
 
@@ -149,3 +151,26 @@ def test_what_is_in_a_database_that_is_there_is_removed(
     ended = run(machine, "down", down=[batch("B;")])
     assert ended.code == 0
     assert [call.stdin for call in docker.calls() if call.stdin == "B;"] == ["B;"]
+
+
+def test_a_server_of_a_rootless_account_is_asked_by_the_accounts_podman(machine: Machine) -> None:
+    account = FakeAccount(machine)
+    account.answer("podman inspect", "running\n")
+    ended = run(machine, account=ACCOUNT, up=[batch("SELECT 1;\n")])
+    assert (ended.code, ended.out) == (0, "applied: 1 batches\n")
+    (call,) = [call for call in account.calls() if call.stdin]
+    assert call.line.startswith("podman exec -i -u postgres -e PGOPTIONS=")
+    assert call.line.endswith(f"{CONTAINER} psql {PSQL.partition(' psql ')[2]} ledger -1")
+    assert call.stdin == "SELECT 1;\n"
+    assert any(line.startswith("setpriv --reuid=") for line in account.lines())
+
+
+def test_a_podman_that_does_not_answer_is_not_taken_for_a_missing_container(
+    machine: Machine,
+) -> None:
+    account = FakeAccount(machine)
+    account.answer("podman inspect", "cannot connect", code=125)
+    ended = run(machine, "down", account=ACCOUNT, down=[batch("DROP ROLE x;")])
+    assert ended.code == 1
+    assert "Podman does not answer" in ended.err
+    assert "next: try `podman info` as the account apps" in ended.err

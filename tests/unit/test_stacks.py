@@ -103,3 +103,55 @@ def test_a_stack_that_does_not_exist_is_named_with_those_that_do() -> None:
 def test_a_system_that_does_not_exist_is_refused() -> None:
     with pytest.raises(stacks.StackError, match=r"SYSTEM=shop: no such system"):
         stacks.target("shop", "staging", "none")
+
+
+def with_registry(aim: stacks.Target, server: str, **more: Any) -> None:
+    file = aim.project / "Pulumi.staging.yaml"
+    values = yaml.safe_load(file.read_text())
+    values["config"] |= {"shop:registry": {"server": server, "username": "bot"}, **more}
+    file.write_text(yaml.safe_dump(values))
+
+
+def encrypting(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """Let the engine encrypt into the file that it is told; return what it was fed with."""
+    fed: list[str | None] = []
+
+    def run(
+        arguments: Sequence[str], *, stdin: str | None = None, **_options: Any
+    ) -> subprocess.CompletedProcess[str]:
+        assert [*arguments[:3]] == ["config", "set", "--secret"]
+        file = Path(arguments[arguments.index("--config-file") + 1])
+        values = yaml.safe_load(file.read_text())
+        values["config"][arguments[-1]] = {"secure": f"v1:{len(fed)}"}
+        file.write_text(yaml.safe_dump(values))
+        fed.append(stdin)
+        return subprocess.CompletedProcess(arguments, 0, "", "")
+
+    monkeypatch.setattr(engine, "run", run)
+    return fed
+
+
+def test_a_stack_that_logs_in_at_the_local_registry_gets_its_password_encrypted_once(
+    aim: stacks.Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(aim)
+    with_registry(aim, "registry.example.com")
+    monkeypatch.setattr(Cloud, "registry_password", "local" + "-password", raising=False)
+    fed = encrypting(monkeypatch)
+    assert made(aim)["config"]["shop:registry_password"] == {"secure": "v1:0"}
+    assert made(aim)["config"]["shop:registry_password"] == {"secure": "v1:0"}
+    assert fed == ["local-password"]
+
+
+@pytest.mark.parametrize(
+    ("server", "more"),
+    [("ghcr.io", {}), ("registry.example.com", {"shop:registry_password": {"secure": "v1:own"}})],
+)
+def test_another_registry_or_a_password_of_the_stacks_own_is_left_alone(
+    aim: stacks.Target, monkeypatch: pytest.MonkeyPatch, server: str, more: dict[str, Any]
+) -> None:
+    made(aim)
+    with_registry(aim, server, **more)
+    fed = encrypting(monkeypatch)
+    assert made(aim)["config"].get("shop:registry_password") == more.get("shop:registry_password")
+    assert fed == []

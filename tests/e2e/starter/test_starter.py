@@ -12,10 +12,10 @@ import yaml
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from homeport import paths, releases, smoke, stacks
+from homeport import paths, releases, stacks
 from homeport.cloud.instance import Cloud
+from tests.e2e.deployed import Deployed as Starter
 from tests.e2e.starter.browsing import browser
-from tests.e2e.starter.deployed import Starter
 from tests.e2e.starter.load import Load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -31,13 +31,8 @@ def starter(cloud: Cloud) -> Iterator[Starter]:
     made.destroy()
 
 
-def broken(results: list[smoke.Result]) -> list[smoke.Result]:
-    return [result for result in results if not result.passed]
-
-
 def test_the_first_up_ends_with_a_site_that_passes_every_smoke_check(starter: Starter) -> None:
-    checks = smoke.starter(starter.site, starter.outputs()["release"])
-    assert broken(smoke.run(checks)) == []
+    assert starter.broken() == []
 
 
 def test_the_outputs_name_url_address_login_and_release_and_no_secret(starter: Starter) -> None:

@@ -1,4 +1,4 @@
-"""The starter on the local cloud: its stack, its site, and the console of its server."""
+"""A project of this repository on the local cloud: stack, site, and the console of its server."""
 
 import dataclasses
 import json
@@ -13,8 +13,8 @@ from homeport.cloud.servers import container_named
 
 
 @dataclasses.dataclass
-class Starter:
-    """The starter's staging stack, with some keys of its stack file changed."""
+class Deployed:
+    """A shipped stack, with some keys of its stack file changed."""
 
     aim: stacks.Target
     changes: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -60,13 +60,17 @@ class Starter:
     @property
     def site(self) -> smoke.Site:
         """The site, as smoke checks reach it."""
-        assert self.aim.cloud
-        outputs = self.outputs()
-        return smoke.Site(
-            hostname=outputs["url"].removeprefix("https://"),
-            address=outputs["address"],
-            ca_file=str(self.aim.cloud.ca_file),
-        )
+        return smoke.deployed(self.aim).site
+
+    def broken(self) -> list[smoke.Result]:
+        """Run the project's own smoke checks; return those that do not hold."""
+        checks = smoke.declared(self.aim.project, smoke.deployed(self.aim))
+        return [result for result in smoke.run(checks) if not result.passed]
+
+    @property
+    def system(self) -> str:
+        """What the names of everything on the server begin with."""
+        return f"{self.aim.name}-{self.aim.stack}"
 
     def console(self, script: str, stdin: str = "") -> str:
         """Run a shell script as root on the server, past SSH and firewalls."""
@@ -79,7 +83,7 @@ class Starter:
     def container(self) -> str:
         """What plays the server on this machine."""
         assert self.aim.cloud
-        return container_named(self.aim.cloud, "homeport-staging-server")
+        return container_named(self.aim.cloud, f"{self.system}-server")
 
     def _config_file(self) -> list[str]:
         """Write the stack file with the changes; return the option that names it."""
@@ -88,7 +92,7 @@ class Starter:
         values = yaml.safe_load(file.read_text())
         for dotted, value in self.changes.items():
             section, _, key = dotted.partition("__")
-            target = values["config"][f"homeport:{section}"]
+            target = values["config"][f"{self.aim.name}:{section}"]
             target |= {key: value}
         changed = file.with_suffix(".changed.yaml")
         changed.write_text(yaml.safe_dump(values))

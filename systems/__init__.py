@@ -1,0 +1,1 @@
+"""Larger systems, each a Pulumi project of its own."""

@@ -1,0 +1,1 @@
+"""Isis: a Django backend in rootless containers, for a page that lives elsewhere."""

@@ -1,0 +1,147 @@
+"""Isis: a Django backend and its database in rootless containers, behind a proxy with TLS.
+
+What differs between staging and production stands in Pulumi.<stack>.yaml, what there is stands
+here. The page lives elsewhere: its origins may call the backend.
+"""
+
+import pulumi
+
+from components.app import App, AppArgs
+from components.database import Database, DatabaseArgs
+from components.dns import DnsRecords, DnsRecordsArgs, address_records
+from components.firewall import HostFirewall, HostFirewallArgs, web_rules
+from components.hetzner_server import HetznerServer, HetznerServerArgs
+from components.network import PrivateNetwork, PrivateNetworkArgs
+from components.postgres import PostgresServer, PostgresServerArgs
+from components.registry import RegistryLogin, RegistryLoginArgs
+from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
+from components.rootless import RootlessAccount, RootlessAccountArgs
+from components.runtimes.quadlet import Quadlet
+from components.site import Site, SiteArgs
+from components.site_routes import PathRoute
+from components.volume import Volume, VolumeArgs
+from systems.isis import contract
+from systems.isis.config import IsisConfig
+
+PORT = 3003
+"""Where the proxy finds the backend on the loopback, whichever release serves."""
+config = IsisConfig.load()
+
+rules = web_rules(ssh_networks=config.server.ssh_networks)
+machine = HetznerServer(
+    "server",
+    HetznerServerArgs(
+        server_type=config.server.type,
+        location=config.server.location,
+        image=config.server.image,
+        rules=rules,
+        packages=["caddy"],
+        admin_keys=config.server.admin_keys,
+        protect=config.server.protect,
+        dns_ptr=config.domain,
+        swap_mib=config.server.swap_mib,
+    ),
+)
+host = machine.host
+HostFirewall("firewall", HostFirewallArgs(host=host, rules=rules))
+
+# Everything runs as this account, without root; on `swe2` the backend meets the database.
+account = RootlessAccount("isis", RootlessAccountArgs(host=host, name="isis"))
+swe2 = PrivateNetwork("swe2", PrivateNetworkArgs(host=host, account=account, internal=True))
+postgres = PostgresServer(
+    "swe2-postgres",
+    PostgresServerArgs(
+        host=host,
+        account=account,
+        image=config.postgres.image,
+        network=swe2,
+        memory_mib=config.postgres.memory_mib,
+        protect=config.postgres.protect,
+    ),
+)
+database = Database(
+    "isis-database",
+    DatabaseArgs(server=postgres, name="isis", protect=config.postgres.protect),
+)
+image = contract.agree(config, database)
+
+# The backend: its folders on the host belong to its user, as the account's numbers have it.
+static, logs = (
+    Volume(
+        name,
+        VolumeArgs(
+            host=host, account=account, folder=f"/srv/isis/{name}", mode=mode, protect=False
+        ),
+    )
+    for name, mode in (("static", "0755"), ("logs", "0750"))
+)
+media = Volume("media", VolumeArgs(host=host, account=account, protect=config.postgres.protect))
+login = RegistryLogin(
+    "registry",
+    RegistryLoginArgs(
+        host=host,
+        registry=config.registry.server,
+        username=config.registry.username,
+        password=config.registry_password,
+        account=account,
+    ),
+)
+backend = App(
+    "backend",
+    AppArgs(
+        host=host,
+        runtime=Quadlet(account=account),
+        image=config.app.image,
+        registry=login,
+        port=PORT,
+        health=contract.health(config),
+        memory_mib=config.app.memory_mib,
+        environment=image.variables(image.writer),
+        secrets=image.secrets(image.writer),
+        networks=[swe2],
+        volumes={contract.STATIC: static, contract.LOGS: logs, contract.MEDIA: media},
+        jobs=image.jobs(),
+        drain_seconds=config.app.drain_seconds,
+        stop_seconds=30,
+        after=[image.migrator, image.writer],
+    ),
+)
+
+# The way in.
+names = []
+if config.dns and config.dns.manage:
+    zone, hostnames = config.dns.zone, [config.domain, *config.site.redirects_from]
+    args = DnsRecordsArgs(
+        zone=zone,
+        create_zone=config.dns.create_zone,
+        protect=config.server.protect,
+        records=address_records(zone, hostnames, machine.address),
+    )
+    names = [DnsRecords("dns", args)]
+proxy = ReverseProxy(
+    "proxy",
+    ReverseProxyArgs(host=host, acme_email=config.acme.email, acme_directory=config.acme.directory),
+)
+site = Site(
+    "api",
+    SiteArgs(
+        proxy=proxy,
+        hostnames=[config.domain],
+        routes=[
+            PathRoute(app=backend),
+            PathRoute(path="/static", folder="/srv/isis/static", strip_prefix=True),
+        ],
+        redirects_from=config.site.redirects_from,
+        hsts_seconds=config.site.hsts_seconds,
+    ),
+    pulumi.ResourceOptions(depends_on=names),
+)
+
+pulumi.export("url", site.url)
+pulumi.export("address", machine.address)
+pulumi.export("ssh", machine.ssh_command)
+pulumi.export("release", backend.release)
+pulumi.export("release_settings", {"backend": "app.image"})
+# What smoke.py needs to try the system as a user would.
+pulumi.export("spa_origin", config.spa_origins[0])
+pulumi.export("smoke_login", image.smoke_login())

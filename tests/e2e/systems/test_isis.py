@@ -1,0 +1,200 @@
+"""Isis on the local cloud: staging through its life, production up and down."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+
+import hcloud
+import pytest
+
+from homeport import stacks
+from homeport.cloud.instance import Cloud
+from tests.e2e.conftest import until
+from tests.e2e.deployed import Deployed
+from tests.e2e.load import Load
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
+IMAGE = "registry.example.com/homeport/archive"
+STABLE_PORT = 3003
+
+
+def opened(cloud: Cloud, stack: str) -> Deployed:
+    return Deployed(stacks.target("isis", stack, cloud.name))
+
+
+@pytest.fixture(scope="module")
+def isis(cloud: Cloud) -> Iterator[Deployed]:
+    made = opened(cloud, "staging")
+    made.up()
+    yield made
+    made.destroy()
+
+
+def account(isis: Deployed, command: str) -> str:
+    """Run a command as the account, in its own session."""
+    session = "XDG_RUNTIME_DIR=/run/user/$(id -u isis)"
+    user = f"cd / && {session} setpriv --reuid=isis --regid=isis --init-groups"
+    return isis.console(f"{user} env HOME=/home/isis {command}")
+
+
+def load(isis: Deployed) -> Load:
+    assert isis.aim.cloud
+    site = isis.site
+    return Load(
+        site.address, site.hostname, str(isis.aim.cloud.ca_file), path="/api/healthz", rate=15
+    )
+
+
+def answers(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def test_the_first_up_ends_with_a_backend_that_passes_every_smoke_check(isis: Deployed) -> None:
+    assert isis.broken() == []
+
+
+def test_a_second_up_changes_nothing_and_opens_no_ssh_connection(isis: Deployed) -> None:
+    lines = "journalctl -u ssh -o cat --no-pager | wc -l"
+    before = isis.console(lines)
+    printed = isis.up()
+    assert "unchanged" in printed
+    assert not {"created", "updated", "replaced", "deleted"} & set(printed.split())
+    assert isis.console(lines) == before, "sshd saw a connection"
+
+
+def test_only_ssh_http_and_https_answer_from_outside(isis: Deployed) -> None:
+    listening = isis.console("ss -Htln | awk '{print $4}' | grep -o '[0-9]*$'").split()
+    candidates = sorted({22, 80, 443, STABLE_PORT, 5432, 8000, *map(int, listening)})
+    address = isis.outputs()["address"]
+    assert [port for port in candidates if answers(address, port)] == [22, 80, 443]
+    code = "curl -s -o /dev/null -w '%{http_code}' -H 'Host: {0}' -H 'X-Forwarded-Proto: https' "
+    asked = code.replace("{0}", isis.site.hostname) + f"http://127.0.0.1:{STABLE_PORT}/api/healthz"
+    assert isis.console(asked) == "200"
+    assert ":5432" not in isis.console("ss -Htln")
+
+
+def test_units_lie_in_the_accounts_folder_and_nothing_of_the_app_is_roots(isis: Deployed) -> None:
+    release, system = isis.outputs()["release"], isis.system
+    units = set(isis.console("ls /home/isis/.config/containers/systemd").split())
+    assert {
+        f"{system}-backend-{release}.container",
+        f"{system}-swe2-postgres.container",
+        f"{system}-swe2.network",
+        f"{system}-media.volume",
+    } <= units
+    states = account(isis, "systemctl --user is-active " + f"'{system}-*.service'").split()
+    assert set(states) == {"active"}
+    assert isis.console("docker ps -aq") == ""
+    owners = isis.console("ps -eo user:20,args | grep -E '[g]unicorn|[p]ostgres: ' | cut -d' ' -f1")
+    assert owners
+    assert not {"root", "isis"} & set(owners.split()), "containers' users are nobody's outside"
+
+
+def test_secrets_are_podman_secrets_and_in_no_environment(isis: Deployed) -> None:
+    release = isis.outputs()["release"]
+    own = f"{isis.system}-backend-{release}"
+    names = set(account(isis, "podman secret ls --format '{{.Name}}'").split())
+    assert {f"{own}-SECRET_KEY", f"{own}-DATABASE_PASSWORD"} == names
+    shown = account(isis, f"podman container inspect {own}")
+    known = {secret for secret in isis.secrets() if len(secret) > 8}
+    assert known
+    assert [secret for secret in known if secret in shown] == []
+    environment = dict(v.partition("=")[::2] for v in json.loads(shown)[0]["Config"]["Env"])
+    assert (environment["DEBUG"], environment["DATABASE_HOST"]) == ("0", "swe2-postgres")
+
+
+def test_logs_and_static_files_belong_to_the_backends_user_outside(isis: Deployed) -> None:
+    start = int(isis.console("grep ^isis: /etc/subuid | cut -d: -f2"))
+    shown = isis.console("stat -c '%n %u %a' /srv/isis /srv/isis/static /srv/isis/logs").split("\n")
+    outside = start + 10_000
+    assert shown[:3] == [
+        "/srv/isis 0 755",
+        f"/srv/isis/static {outside} 755",
+        f"/srv/isis/logs {outside} 750",
+    ]
+    lines = isis.console("tail -n 3 /srv/isis/logs/archive.log").splitlines()
+    assert json.loads(lines[-1])["release"] == isis.outputs()["release"]
+    assert f"staticfiles-{isis.outputs()['release']}.json" in isis.console("ls /srv/isis/static")
+
+
+def test_the_accounts_journal_is_read_by_the_documented_command(isis: Deployed) -> None:
+    command = f"journalctl --identifier={isis.system}-backend --no-pager --output=cat"
+    printed = isis.console(command)
+    lines = [json.loads(line) for line in printed.splitlines() if line[:1] == "{"]
+    assert isis.outputs()["release"] in {line["release"] for line in lines}
+    assert "static files copied" in printed, "the jobs' lines are there too"
+
+
+def test_a_release_under_load_loses_no_request_and_its_jobs_ran_first(isis: Deployed) -> None:
+    before = isis.outputs()["release"]
+    with load(isis) as seen:
+        isis.up(app__image=f"{IMAGE}:1.1.0")
+        until(lambda: len(seen.releases) > 1, 60, "an answer of the new release")
+    after = isis.outputs()["release"]
+    assert seen.lost == {}
+    assert {before, after} == set(seen.releases)
+    static = isis.console("ls /srv/isis/static")
+    assert f"staticfiles-{after}.json" in static
+    assert isis.broken() == []
+
+
+def test_a_reboot_brings_everything_back_by_itself(isis: Deployed, client: hcloud.Client) -> None:
+    release = isis.outputs()["release"]
+    server = client.servers.get_by_name(f"{isis.system}-server")
+    assert server
+    boot = isis.console("stat -c %Y /proc/1")
+    server.reboot().wait_until_finished()
+
+    def back() -> bool:
+        with load(isis) as seen:
+            time.sleep(1)
+        return not seen.lost and set(seen.releases) == {release}
+
+    until(back, 600, "the backend after a reboot")
+    assert isis.console("stat -c %Y /proc/1") != boot
+    assert isis.broken() == []
+
+
+def left(client: hcloud.Client, mark: str) -> list[str]:
+    """What is there in the cloud under a name."""
+    kinds = (
+        client.servers,
+        client.primary_ips,
+        client.firewalls,
+        client.ssh_keys,
+        client.volumes,
+        client.zones,
+    )
+    names = [str(item.name) for kind in kinds for item in kind.get_all()]
+    return [name for name in names if mark in name]
+
+
+def test_what_is_removed_from_the_server_leaves_no_trace_there(
+    isis: Deployed, client: hcloud.Client
+) -> None:
+    isis.destroy()
+    assert left(client, isis.system) == []
+    assert left(client, "staging.isis.example.com") == []
+
+
+def test_production_comes_up_is_protected_and_goes_when_it_is_told_twice(
+    cloud: Cloud, client: hcloud.Client
+) -> None:
+    production = opened(cloud, "production")
+    try:
+        production.up()
+        assert production.broken() == []
+        assert "unchanged" in production.up()
+        refused = production.pulumi("destroy", "--yes", "--skip-preview")
+        assert refused.returncode != 0
+        assert "protect" in refused.stdout + refused.stderr
+        assert production.broken() == []
+    finally:
+        production.up(server__protect=False, postgres__protect=False)
+        production.destroy()
+    assert left(client, production.system) == []

@@ -1,0 +1,222 @@
+"""Isis without an engine: both stacks as reviewed, what holds in them, and what is refused."""
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.config.reference import markdown
+from systems.isis.config import IsisConfig
+from tests import bad_config, invariants, snapshots, stack_files
+from tests.bad_config import CANARY, DIGEST, WEAK_RSA
+from tests.recorder import Deployment, record
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "systems" / "isis"
+STACKS = ("staging", "production")
+PASSWORD = {"registry_password": "a-registry-password"}
+
+
+def shipped(stack: str) -> dict[str, Any]:
+    plain, _ = stack_files.read(FOLDER / f"Pulumi.{stack}.yaml")
+    return plain
+
+
+def run(stack: str, *, preview: bool = False) -> Deployment:
+    return record(
+        FOLDER / "__main__.py",
+        stack=stack,
+        project="isis",
+        config=shipped(stack),
+        secrets=PASSWORD,
+        preview=preview,
+    )
+
+
+def document(made: Deployment, start: str) -> dict[str, Any]:
+    """The document of the only step whose name begins like this."""
+    (step,) = [step for step in made.of_type("Command") if step.name.startswith(start)]
+    found: dict[str, Any] = json.loads(step.inputs["stdin"])
+    return found
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_isis_asks_for_what_was_reviewed(stack: str, update_snapshots: bool) -> None:
+    made = run(stack)
+    stored = ROOT / "tests" / "stacks" / "snapshots" / f"isis-{stack}.json"
+    snapshots.check(snapshots.text(made), stored, update=update_snapshots)
+    bare = {key.removeprefix("isis:"): value for key, value in shipped(stack).items()}
+    assert [finding for rule in invariants.ALL for finding in rule(made, bare)] == []
+
+
+def test_a_preview_knows_every_resource_before_the_server_is_there() -> None:
+    planned, made = run("staging", preview=True), run("staging")
+    assert [thing.urn for thing in planned.resources] == [thing.urn for thing in made.resources]
+
+
+def test_everything_runs_rootless_on_one_internal_network_and_publishes_the_loopback_only() -> None:
+    made = run("production")
+    assert made.of_type("docker:index/container:Container") == []
+    network = document(made, "swe2-network")
+    assert "Internal=true" in network["content"]
+    backend = document(made, "backend-start-")["content"].splitlines()
+    database = document(made, "swe2-postgres-start")["content"].splitlines()
+    name = network["name"]
+    assert f"Network={name}.network:alias=backend" in backend
+    assert f"Network={name}.network:alias=swe2-postgres" in database
+    published = [line for line in (*backend, *database) if line.startswith("PublishPort=")]
+    assert len(published) == 1
+    assert published[0].startswith("PublishPort=127.0.0.1:")
+    assert document(made, "backend-switch-")["stable_port"] == 3003
+
+
+def test_the_schema_changes_as_the_owner_and_the_backend_only_changes_rows() -> None:
+    made = run("production")
+    migrate, backend = document(made, "backend-migrate-"), document(made, "backend-start-")
+    assert 'Environment="DATABASE_USER=isis_migrator"' in migrate["content"]
+    assert 'Environment="DATABASE_USER=isis_backend"' in backend["content"]
+    assert 'Environment="DEBUG=0"' in backend["content"]
+
+
+def test_the_documentation_of_the_keys_is_up_to_date() -> None:
+    assert (FOLDER / "docs" / "configuration.md").read_text() == markdown(IsisConfig), "`make docs`"
+
+
+def test_staging_and_production_have_the_same_keys() -> None:
+    staging, production = (shipped(stack) for stack in STACKS)
+    assert list(staging) == list(production)
+    for key, value in staging.items():
+        if isinstance(value, dict):
+            assert list(value) == list(production[key]), key
+
+
+def test_the_program_only_composes() -> None:
+    assert len((FOLDER / "__main__.py").read_text().splitlines()) <= 150
+
+
+GOOD: dict[str, Any] = {
+    "domain": "api.example.org",
+    "spa_origins": ["https://app.example.org"],
+    "server": {"type": "cx23", "location": "fsn1", "image": "debian-13"},
+    "acme": {"email": "ops@example.org"},
+    "registry": {"server": "registry.example.org", "username": "bot"},
+    "registry_password": {"secure": "a-registry-password"},
+    "app": {"image": "registry.example.org/isis/backend:1.0.0"},
+}
+MEDIA = "endpoint: https://s3.example.org, region: fsn1, bucket: media-1, access_key_id: GK1"
+
+# Each: what is changed in the good configuration; the key that is named; a part of what is said.
+BAD: list[tuple[str, str, str]] = [
+    ("spa_origin: https://a.example.org", "spa_origin", "did you mean spa_origins?"),
+    ("spa_origins: null", "spa_origins", "is missing"),
+    ("spa_origins: []", "spa_origins", "is empty, and so no page could call the backend"),
+    ("spa_origins: https://app.example.org", "spa_origins", "is no list"),
+    ("spa_origins: ['*']", "spa_origins[0]", "is a wildcard"),
+    ("spa_origins: [http://app.example.org]", "spa_origins[0]", "is no https URL"),
+    ("spa_origins: [https://app.example.org/]", "spa_origins[0]", "has a path"),
+    ("spa_origins: [https://App.example.org]", "spa_origins[0]", "holds capital letters"),
+    ("spa_origins: [https://api.example.org]", "spa_origins[0]", "is the backend itself"),
+    ("spa_origins: [https://a.example.org, https://a.example.org]", "spa_origins", "twice"),
+    ("server: {image: debian-12}", "server.image", "too old for Quadlet units"),
+    ("server: {volume_gib: 20}", "server.volume_gib", "would hold nothing"),
+    ("server: null", "server", "is missing"),
+    (f"server: {{admin_keys: ['{WEAK_RSA}']}}", "server.admin_keys[0]", ""),
+    ("registry: null", "registry", "is missing"),
+    ("registry: {server: ghcr.io}", "registry.server", "that app.image does not come from"),
+    ("registry_password: null", "registry_password", "is missing"),
+    (f"registry_password: {CANARY}", "registry_password", "is a secret in plain text"),
+    ("registry: {password: x}", "registry.password", "is a secret inside an object"),
+    (f"media: {{{MEDIA}}}", "media_secret_access_key", "is missing, and media is given"),
+    ("media: {region: fsn1, bucket: media-1, access_key_id: GK1}", "media.endpoint", "is missing"),
+    (f"media: {{{MEDIA}, secret_access_key: x}}", "media.secret_access_key", "is a secret inside"),
+    ("media_secret_access_key: {secure: abc}", "media_secret_access_key", "given without media"),
+    (
+        f"{{media: {{{MEDIA.replace('media-1', 'Media_1')}}}, "
+        "media_secret_access_key: {secure: abc}}",
+        "media.bucket",
+        "is no name of a bucket",
+    ),
+    (
+        f"{{media: {{{MEDIA.replace('https', 'http')}}}, "
+        "media_secret_access_key: {secure: abc}}",
+        "media.endpoint",
+        "is no https URL",
+    ),
+    (
+        "google: {client_id: 1234.apps.googleusercontent.com}",
+        "google_client_secret",
+        "is missing, and google is given",
+    ),
+    ("google_client_secret: {secure: abc}", "google_client_secret", "is given without google"),
+    ("google: {}", "google.client_id", "is missing"),
+    ("app: {environment: {ALLOWED_HOSTS: '*'}}", "app.environment.ALLOWED_HOSTS", "and set domain"),
+    (
+        "app: {environment: {CORS_ALLOWED_ORIGINS: 'https://a.example.org'}}",
+        "app.environment.CORS_ALLOWED_ORIGINS",
+        "and set spa_origins",
+    ),
+    (
+        "app: {environment: {AWS_ACCESS_KEY_ID: GK1}}",
+        "app.environment.AWS_ACCESS_KEY_ID",
+        "and set media.access_key_id",
+    ),
+    ("app: {environment: {DEBUG: '1'}}", "app.environment.DEBUG", "shows the app's inside"),
+    ("app: {environment: {DATABASE_HOST: db}}", "app.environment.DATABASE_HOST", "by the program"),
+    (
+        "app: {environment: {SECRET_KEY: x}}",
+        "app.environment.SECRET_KEY",
+        "is a secret by its name",
+    ),
+    ("app: {processes: 0}", "app.processes", "is less than 1"),
+    ("app: {memory_mib: 4096}", "app.memory_mib", "does not fit"),
+    ("images: {require_digest: true}", "app.image", "has no digest"),
+    ("secret_rotation: {django: 0}", "secret_rotation.django", "is less than 1"),
+    (
+        "{acme: {directory: letsencrypt-staging}, site: {hsts_seconds: 31536000}}",
+        "site.hsts_seconds",
+        "is longer than a day",
+    ),
+    ("dns: {zone: example.com}", "domain", "is not inside the zone example.com"),
+]
+
+
+def load() -> None:
+    IsisConfig.load()
+
+
+def refused(change: str, folder: Path) -> dict[str, str]:
+    values = stack_files.merged(GOOD, yaml.safe_load(textwrap.dedent(change)))
+    return bad_config.problems(values, folder, project="isis", program=load)
+
+
+def test_the_good_configuration_is_taken(tmp_path: Path) -> None:
+    plain, secret = stack_files.split(GOOD)
+    record(load, config=plain, secrets=secret, project="isis", root=tmp_path)
+
+
+@pytest.mark.parametrize(("change", "path", "said"), BAD, ids=range(len(BAD)))
+def test_a_preview_of_isis_refuses(change: str, path: str, said: str, tmp_path: Path) -> None:
+    found = refused(change, tmp_path)
+    assert path in found
+    assert said in found[path]
+    assert found[path].startswith(f"isis:{path}: ")
+    pinned = path == "app.image"
+    assert set(found) == ({path, "postgres.image"} if pinned else {path})
+
+
+def test_all_problems_of_isis_are_told_at_once(tmp_path: Path) -> None:
+    change = f"""
+        spa_origins: ['*']
+        server: {{image: debian-12}}
+        media: {{bucket: media}}
+        app: {{image: 'backend:1@{DIGEST}', environment: {{DEBUG: "1"}}}}
+        colour: blue
+    """
+    found = refused(change, tmp_path)
+    assert {"spa_origins[0]", "server.image", "media.endpoint", "media.region", "colour"} <= {
+        *found
+    }
+    assert {"registry.server", "app.environment.DEBUG"} <= {*found}
