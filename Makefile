@@ -61,8 +61,8 @@ test: packages check toolchain ## Everything: check, the real engine, the local 
 	@$(BIN)/pytest tests/engine -q --durations=10
 	@$(BIN)/pytest tests/e2e -q --durations=25
 
-bench: setup toolchain ## Measure a claim: NAME=noop|cold; writes bench/results/NAME.json
-	@$(BIN)/python -m bench.$(NAME)
+bench: setup toolchain ## Measure a claim: NAME=noop|cold|deploy [ARGS=]; writes bench/results/NAME.json
+	@$(BIN)/python -m bench.$(NAME) $(ARGS)
 
 ##@ Keep
 .PHONY: lock format docs snapshots clean
