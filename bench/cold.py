@@ -5,19 +5,13 @@ resources that wait for one another, in the times that they took in the same run
 parallelism could beat. `make bench NAME=cold`.
 """
 
-import concurrent.futures
 import dataclasses
-import json
-import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from bench import lab, results
-from homeport import engine, smoke, stacks
-
-Event = tuple[float, dict[str, Any]]
+from homeport import smoke, stacks
 
 ROUNDS = 3
 PHASES = {
@@ -54,7 +48,7 @@ def main() -> None:
         with lab.cloud("bench") as running:
             aim = lab.starter(running)
             start = time.monotonic()
-            events = logged_up(aim)
+            events = lab.logged_up(aim)
             answered(aim)
             totals.append(time.monotonic() - start)
             spans = read(events, stacks.exported(aim))
@@ -75,40 +69,6 @@ def main() -> None:
     results.write("cold", rows)
 
 
-def logged_up(aim: stacks.Target) -> list[Event]:
-    """Run `pulumi up` and return its events, stamped as they are written.
-
-    The engine's own stamps have whole seconds only.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "events.json"
-        log.touch()
-        options = ["--stack", aim.stack, *stacks.config_file(aim), "--yes", "--skip-preview"]
-        command = ["up", *options, "--event-log", str(log)]
-        with concurrent.futures.ThreadPoolExecutor() as pool, log.open() as written:
-            # The engine offers the event log to whoever asks for its debugging commands.
-            extra = {**aim.environment, "PULUMI_DEBUG_COMMANDS": "true"}
-            running = pool.submit(engine.run, command, cwd=aim.project, extra=extra, quiet=True)
-            events = list(_follow(written, running))
-        answer = running.result()
-        if answer.returncode != 0:
-            raise RuntimeError(answer.stdout[-4000:] + answer.stderr[-2000:])
-        return events
-
-
-def _follow(written: TextIO, running: concurrent.futures.Future[Any]) -> Iterator[Event]:
-    """Yield each line of a growing file with the time at which it was seen."""
-    ended, rest = False, ""
-    while not ended:
-        ended = running.done()
-        rest += written.read()
-        *lines, rest = rest.split("\n")
-        now = time.monotonic()
-        for line in lines:
-            yield now, json.loads(line)
-        time.sleep(0.01)
-
-
 def answered(aim: stacks.Target) -> None:
     """Ask for the page over HTTPS, as a user would; it must be there."""
     assert aim.cloud
@@ -121,7 +81,7 @@ def answered(aim: stacks.Target) -> None:
     site.request("GET", "/").raise_for_status()
 
 
-def read(events: Iterable[Event], state: Mapping[str, Any]) -> list[Span]:
+def read(events: Iterable[lab.Event], state: Mapping[str, Any]) -> list[Span]:
     """Return the span of every resource that the events know, with the state's dependencies."""
     began: dict[str, float] = {}
     took: dict[str, float] = {}

@@ -6,11 +6,7 @@ their own, each having converged once before. `make bench NAME=noop`.
 """
 
 import os
-import subprocess
-import sys
 from pathlib import Path
-
-from uv import find_uv_bin
 
 from bench import lab, results
 from homeport import paths, stacks
@@ -59,24 +55,10 @@ def ours(running: instance.Cloud) -> list[results.Row]:
 
 def ansible(machine: lab.Peer) -> list[results.Row]:
     """Return the row of Ansible, with pipelining and connections kept, as its users set it."""
-    bin_ = _ansible(paths.STATE / "bench" / "ansible")
-    inventory = machine.folder / "inventory"
-    inventory.write_text(f"{machine.address} ansible_user=root\n")
     variables = (
         f"postgres_image={POSTGRES} ledger_image={LEDGER} database_password={os.urandom(8).hex()}"
     )
-    play = [
-        *(str(bin_ / "ansible-playbook"), "-i", str(inventory), "-e", variables),
-        str(PEERS / "playbook.yaml"),
-    ]
-    env = os.environ | {
-        "PATH": f"{bin_}:{os.environ['PATH']}",
-        "ANSIBLE_SSH_ARGS": f"-F {machine.folder / 'ssh_config'} -o ControlMaster=auto "
-        "-o ControlPersist=60s",
-        "ANSIBLE_PIPELINING": "true",
-        "ANSIBLE_HOME": str(machine.folder / "ansible"),
-        "ANSIBLE_HOST_KEY_CHECKING": "false",
-    }
+    play, env = lab.ansible(machine, PEERS / "playbook.yaml", variables)
     lab.timed(play, env=env)
     before = lab.connections(machine.container)
     times = [lab.timed(play, env=env) for _ in range(ROUNDS)]
@@ -107,17 +89,6 @@ def compose(machine: lab.Peer, running: instance.Cloud) -> list[results.Row]:
         results.median("docker compose", "noop_seconds", times),
         results.Row("docker compose", "ssh_connections", connections, "", ROUNDS),
     ]
-
-
-def _ansible(folder: Path) -> Path:
-    """Return the folder with Ansible's commands, installed once from bench/requirements.lock."""
-    lock = Path(__file__).parent / "requirements.lock"
-    if not (folder / "bin" / "ansible-playbook").exists():
-        uv = find_uv_bin()
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
-        install = [uv, "pip", "install", "--quiet", "--require-hashes", "-r", str(lock)]
-        subprocess.run([*install, "--python", str(folder / "bin" / "python")], check=True)
-    return folder / "bin"
 
 
 if __name__ == "__main__":

@@ -45,3 +45,16 @@ def write(name: str, rows: Sequence[Row]) -> Path:
         table.add_row(row.tool, row.metric, f"{row.value:g}", row.unit, str(row.n))
     Console().print(table)
     return path
+
+
+def read(name: str) -> list[Row]:
+    """Return the rows that were written before; none when there are none."""
+    path = FOLDER / f"{name}.json"
+    return [Row(**row) for row in json.loads(path.read_text())[1:]] if path.exists() else []
+
+
+def merged(before: Sequence[Row], new: Sequence[Row], order: Sequence[str]) -> list[Row]:
+    """Return the new rows, and those before of tools that were not measured anew, by tool."""
+    tools = {row.tool for row in new}
+    rows = [*new, *(row for row in before if row.tool not in tools and row.tool in order)]
+    return sorted(rows, key=lambda row: order.index(row.tool))

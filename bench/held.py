@@ -1,0 +1,110 @@
+"""Websockets and event streams that stay open, and begin anew when an app says goodbye to them."""
+
+import asyncio
+import contextlib
+import ssl
+import threading
+from collections import Counter
+
+import httpx
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from bench import losses
+from homeport.smoke import Site
+
+TALK_SECONDS = 1.0
+"""How often a message goes through each websocket."""
+PATIENCE_SECONDS = 15.0
+"""A websocket whose echo takes longer is broken."""
+PAUSE_SECONDS = 0.2
+"""Before a new connection after a broken one."""
+
+
+class Held:
+    """Holds connections to a site from entering a `with` block to leaving it.
+
+    It counts how they ended; what it closes itself at the end does not count.
+    """
+
+    def __init__(self, site: Site, *, websockets: int, streams: int) -> None:
+        self._site = site
+        self._numbers = (websockets, streams)
+        self._context = ssl.create_default_context(cafile=site.ca_file)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        self.goodbyes: Counter[str] = Counter()
+        """How many ended as they should, by `websocket` and `stream`."""
+        self.broken: Counter[str] = Counter()
+        """How many did not, by the same and the reason."""
+
+    def __enter__(self) -> "Held":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    async def _run(self) -> None:
+        websockets, streams = self._numbers
+        holding = [asyncio.create_task(self._keep("websocket")) for _ in range(websockets)]
+        holding += [asyncio.create_task(self._keep("stream")) for _ in range(streams)]
+        while not self._stop.is_set():
+            await asyncio.sleep(0.1)
+        for task in holding:
+            task.cancel()
+        await asyncio.gather(*holding, return_exceptions=True)
+
+    async def _keep(self, kind: str) -> None:
+        hold = self._websocket if kind == "websocket" else self._stream
+        while True:
+            problem = await hold()
+            if not problem:
+                self.goodbyes[kind] += 1
+                continue
+            self.broken[f"{kind}: {problem}"] += 1
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _websocket(self) -> str:
+        """Talk through one websocket until it ends; return why that was wrong."""
+        site = self._site
+        url = f"wss://{site.hostname}/ws/echo"
+        try:
+            async with connect(
+                url, ssl=self._context, host=site.address, port=443, proxy=None
+            ) as socket:
+                while True:
+                    await socket.send("still there?")
+                    await asyncio.wait_for(socket.recv(), PATIENCE_SECONDS)
+                    with contextlib.suppress(TimeoutError):
+                        # Nothing comes unasked but the end.
+                        await asyncio.wait_for(socket.recv(), TALK_SECONDS)
+        except ConnectionClosed as closed:
+            return losses.of_websocket(closed.rcvd.code if closed.rcvd else None)
+        except (OSError, TimeoutError, WebSocketException) as error:
+            return f"{type(error).__name__}: {error}"
+
+    async def _stream(self) -> str:
+        """Read one event stream until it ends; return why that was wrong."""
+        site, last = self._site, ""
+        try:
+            async with (
+                httpx.AsyncClient(
+                    verify=self._context, timeout=PATIENCE_SECONDS, trust_env=False
+                ) as client,
+                client.stream(
+                    "GET",
+                    f"https://{site.address}/api/events",
+                    headers={"Host": site.hostname},
+                    extensions={"sni_hostname": site.hostname},
+                ) as answer,
+            ):
+                if answer.status_code != httpx.codes.OK:
+                    return losses.of_request(answer.status_code, "")
+                async for line in answer.aiter_lines():
+                    name, colon, value = line.partition(": ")
+                    last = value if colon and name == "event" else last
+        except httpx.HTTPError as error:
+            return f"{type(error).__name__}: {error}"
+        return losses.of_stream(last)
