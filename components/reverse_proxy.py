@@ -5,11 +5,12 @@ import dataclasses
 import pulumi
 import pulumi_command as command
 
+from .dns_challenge import DnsChallenge
 from .host import Host
 from .proxies import checks
 from .proxies.choice import chosen
 from .proxies.proxy import Kind, Proxy
-from .site_tls import Acme
+from .site_tls import Acme, OnDemand
 
 AUTHORITIES = {
     "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
@@ -91,3 +92,9 @@ class ReverseProxy(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[guard]),
         )
         self.register_outputs({"account": self.account})
+
+    def certificates(
+        self, *, challenge: DnsChallenge | None = None, on_demand: OnDemand | None = None
+    ) -> Acme:
+        """Return this proxy's authority for a site that gets its certificates in another way."""
+        return dataclasses.replace(self.authority, challenge=challenge, on_demand=on_demand)

@@ -10,12 +10,13 @@ import pulumi_command as command
 import pulumi_random as random
 
 from . import names
+from .claims import Claims
 from .proxies import certificates, checks
 from .proxies.proxy import SitePlan
 from .remote import File
 from .reverse_proxy import UNTRUSTED, ReverseProxy
 from .site_access import BasicAuth, lets_host_in, password_hash
-from .site_routes import PathRoute
+from .site_routes import Listens, PathRoute
 from .site_settings import SiteSettings
 from .site_tls import Acme, ProvidedCertificate
 
@@ -61,10 +62,6 @@ class Site(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:site:Site", name, {}, opts)
         remote, server = args.proxy.host.remote, args.proxy.server
-        for hostname in args.names:
-            remote.claims.take(
-                "hostname", hostname, f"site {name}", cure="leave it to one of the sites"
-            )
         self._plan = SitePlan(
             system=remote.system,
             name=names.check_label("site", name),
@@ -72,17 +69,21 @@ class Site(pulumi.ComponentResource):
             tls=args.tls or args.proxy.authority,
         )
         server.refuse(self._plan)
+        self._claim(remote.claims)
         self._proxy = args.proxy
         self.url = f"https://{args.hostnames[0]}"
         text = server.site(self._plan)
         written = remote.files(
             f"site-{name}",
-            files=[self._file(f"{self._plan.own}{server.SUFFIX}", text)],
-            check=server.CHECK,
+            files=[
+                self._file(f"{self._plan.own}{suffix}", content)
+                for suffix, content in {server.SUFFIX: text, **server.beside(self._plan)}.items()
+            ],
+            check=server.check(self._plan),
             then=[server.RELOAD],
             # A route looks here for who sends traffic to its port, and asks its release by name.
             meta={
-                "ports": sorted({route.app.port for route in args.routes if route.app}),
+                "ports": sorted({app.port for app in _apps(self._plan)}),
                 "hostnames": list(args.hostnames),
                 **_statics(args.routes),
             },
@@ -90,6 +91,17 @@ class Site(pulumi.ComponentResource):
         )
         self.ready = self._verified(args, text, written)
         self.register_outputs({"url": self.url})
+
+    def _claim(self, claims: Claims) -> None:
+        """Refuse what two sites of a host cannot both have."""
+        for hostname in self._plan.settings.names:
+            owner, cure = f"site {self._plan.name}", "leave it to one of the sites"
+            claims.take("hostname", hostname, owner, cure=cure)
+        on_demand = self._plan.on_demand
+        if on_demand:
+            owner = f"the endpoint {on_demand.ask}"
+            cure = "let all sites of a host ask the same endpoint"
+            claims.take("certificates on demand:", "the question", owner, cure=cure)
 
     def _before(self, args: SiteArgs) -> list[pulumi.Resource]:
         """Return what must be there before the site is: its files, its certificate, its apps."""
@@ -99,20 +111,19 @@ class Site(pulumi.ComponentResource):
             before.append(self._credentials(args.basic_auth))
         if isinstance(plan.tls, ProvidedCertificate):
             before.append(self._certificate(plan.tls))
-        first = proxy.server.before_certificate(plan)
-        if first is not None:
+        if certificates.needed(plan, proxy.server):
             before.append(
                 certificates.obtained(
                     plan,
                     proxy.server,
                     proxy.host.remote,
-                    first=first,
                     address=proxy.host.address,
                     parent=self,
                     after=[proxy.ready],
                 )
             )
-        return before + [app for route in args.routes for app in _resources(route)]
+        served: list[object] = [*_apps(plan), *(route.static for route in args.routes)]
+        return before + [each for each in served if isinstance(each, pulumi.Resource)]
 
     def _credentials(self, account: BasicAuth) -> command.remote.Command:
         """Write the hash apart from the site, because a secret hides its whole document."""
@@ -164,7 +175,7 @@ class Site(pulumi.ComponentResource):
             "verifysite",
             {
                 "hostname": args.hostnames[0],
-                "certificates": args.names,
+                "certificates": _shown(self._plan),
                 "path": args.check_path,
                 "status": expected_status(args),
                 # Whether the host itself trusts the issuer says nothing about other certificates.
@@ -195,9 +206,19 @@ def expected_status(args: SiteArgs) -> int:
     return args.check_status
 
 
-def _resources(route: PathRoute) -> list[pulumi.Resource]:
-    targets: tuple[object, object] = (route.app, route.static)
-    return [target for target in targets if isinstance(target, pulumi.Resource)]
+def _apps(plan: SitePlan) -> list[Listens]:
+    """Return the apps that the site sends traffic to, each at its stable port."""
+    asked = [plan.on_demand.app] if plan.on_demand else []
+    return [app for app in (*(route.app for route in plan.settings.routes), *asked) if app]
+
+
+def _shown(plan: SitePlan) -> list[str]:
+    """Return the names whose certificates can be looked at; one that a wildcard covers for each.
+
+    What is given on demand is not among them: nobody has asked yet.
+    """
+    known = [name for name in plan.settings.names if not (plan.on_demand and name[0] == "*")]
+    return [name.replace("*", "homeport-check") for name in known]
 
 
 def _statics(routes: Sequence[PathRoute]) -> dict[str, list[dict[str, str]]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from .proxies import checks
 from .site_access import BasicAuth, ClientAddress, Maintenance
 from .site_routes import PathRoute
-from .site_tls import Tls
+from .site_tls import Tls, refuse
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -14,7 +14,8 @@ class SiteSettings:
     """One set of hostnames and what they serve."""
 
     hostnames: Sequence[str]
-    """What it answers to; the first is where redirects lead."""
+    """What it answers to; the first is where redirects lead. `*.example.com` is every name one
+    level below example.com, `*` every name that no site has; both need `tls`."""
     routes: Sequence[PathRoute]
     """What it serves, by path."""
     redirects_from: Sequence[str] = ()
@@ -47,8 +48,10 @@ class SiteSettings:
             raise ValueError(msg)
         everything = [*self.hostnames, *self.redirects_from]
         for hostname in everything:
-            checks.hostname("site: hostnames and redirects_from", hostname)
+            checks.pattern("site: hostnames and redirects_from", hostname)
+        checks.hostname("site: the first of hostnames", self.hostnames[0])
         where = f"site {self.hostnames[0]}"
+        refuse(where, self.tls, self.hostnames, self.redirects_from)
         _no_twins(f"{where}: hostname", everything)
         _no_twins(f"{where}: route", [route.path.lower() for route in self.routes])
         for header, value in self.headers.items():
@@ -59,8 +62,18 @@ class SiteSettings:
 
     @property
     def names(self) -> list[str]:
-        """Everything that its certificate is for."""
+        """Everything that it answers to."""
         return [*self.hostnames, *self.redirects_from]
+
+    @property
+    def certificate_names(self) -> list[str]:
+        """Its names, without those that a wildcard among them covers: authorities refuse both."""
+        covered = {name.removeprefix("*") for name in self.names if name.startswith("*.")}
+        return [
+            name
+            for name in self.names
+            if f".{name.partition('.')[2]}" not in covered or "*" in name
+        ]
 
     @property
     def routes_by_length(self) -> list[PathRoute]:

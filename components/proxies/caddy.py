@@ -31,6 +31,7 @@ CHECK: Sequence[Argv] = (
         *("caddy", "validate", "--config", CONFIGURATION, "--adapter", "caddyfile"),
     ),
 )
+_ONE_ENDPOINT: Argv = ("sh", "-c", (ASSETS / "caddy" / "endpoint.sh").read_text())
 RELOAD: Argv = ("sh", "-c", (ASSETS / "caddy" / "reload.sh").read_text())
 
 
@@ -80,18 +81,11 @@ def site(plan: SitePlan) -> str:
     name = settings.hostnames[0]
     blocks = []
     if settings.redirects_from:
-        blocks.append(
-            [
-                f"{', '.join(settings.redirects_from)} {{",
-                *_indent(_tls(plan)),
-                f"\tredir https://{name}{{uri}} permanent",
-                "}",
-            ]
-        )
+        redirect = [*_tls(plan), f"redir https://{name}{{uri}} permanent"]
+        blocks.append(_block(settings.redirects_from, redirect))
     headers = _headers(settings)
     client = _client(settings)
     main = [
-        *_tls(plan),
         *_log(plan.own),
         *(["encode zstd gzip"] if settings.compress else []),
         *headers,
@@ -116,9 +110,28 @@ def site(plan: SitePlan) -> str:
         '\trespond "{http.error.status_code} {http.error.status_text}"',
         "}",
     ]
-    blocks.append([f"{', '.join(settings.hostnames)} {{", *_indent(main), "}"])
+    blocks += _served(plan, main)
     head = f"# Site {plan.own}, made by Homeport: changes here are lost.\n"
     return head + "\n".join("\n".join(block) + "\n" for block in blocks)
+
+
+def beside(plan: SitePlan) -> Mapping[str, str]:
+    """Return what goes into the main file where some names are known only when they are asked for.
+
+    One name is the same for all: the endpoint. The other is of the site for every name, whose plain
+    HTTP leads to HTTPS.
+    """
+    if not plan.on_demand:
+        return {}
+    files = {".global": f"on_demand_tls {{\n\task {plan.on_demand.ask}\n}}\n"}
+    if "*" in plan.settings.hostnames:
+        files[".http"] = "redir https://{host}{uri} 308\n"
+    return files
+
+
+def check(plan: SitePlan) -> Sequence[Argv]:
+    """Return CHECK, and with certificates on demand whether all stacks name the same endpoint."""
+    return [_ONE_ENDPOINT, *CHECK] if plan.on_demand else CHECK
 
 
 def credentials(username: str, password_hash: str) -> str:
@@ -127,12 +140,37 @@ def credentials(username: str, password_hash: str) -> str:
     return f"{account} {checks.password_hash('basic_auth: hash', password_hash)}\n"
 
 
-def _tls(plan: SitePlan) -> list[str]:
-    if isinstance(plan.tls, Acme):
-        issuer = [f"\t\tdir {plan.tls.directory}", f"\t\temail {plan.tls.email}"]
-        return ["tls {", "\tissuer acme {", *issuer, "\t}", "}"]
+def _served(plan: SitePlan, main: Sequence[str]) -> list[list[str]]:
+    """Return the blocks of what the site serves: those names that are known, and those on demand.
+
+    The known ones get their certificates at once, and nobody is asked about them.
+    """
+    settings = plan.settings
+    if not plan.on_demand:
+        return [_block(settings.hostnames, [*_tls(plan), *main])]
+    known = [name for name in settings.hostnames if not name.startswith("*")]
+    asked = ["https://" if n == "*" else n for n in settings.hostnames if n not in known]
+    shared = [f"import {plan.own}"]
+    return [
+        _block([f"({plan.own})"], main),
+        _block(known, [*_tls(plan), *shared]),
+        _block(asked, [*_tls(plan, "on_demand"), *shared]),
+    ]
+
+
+def _block(names: Sequence[str], lines: Sequence[str]) -> list[str]:
+    return [f"{', '.join(names)} {{", *_indent(lines), "}"]
+
+
+def _tls(plan: SitePlan, *more: str) -> list[str]:
     if isinstance(plan.tls, InternalAuthority):
         return ["tls internal"]
+    if isinstance(plan.tls, Acme) and plan.tls.challenge:
+        file = f"{FOLDER}/{plan.own}.pem"
+        return [f"tls {file} {file}"]
+    if isinstance(plan.tls, Acme):
+        issuer = [f"\t\tdir {plan.tls.directory}", f"\t\temail {plan.tls.email}"]
+        return ["tls {", *_indent(more), "\tissuer acme {", *issuer, "\t}", "}"]
     base = f"{FOLDER}/{plan.own_certificate(plan.tls)}"
     return [f"tls {base}.crt {base}.key"]
 

@@ -12,6 +12,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOSTNAME = re.compile(rf"(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}")
 _LONGEST_HOSTNAME = 253
 _PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
+_LOOPBACK = re.compile(r"http://(?:127\.0\.0\.1|localhost):[0-9]{1,5}(?:/[A-Za-z0-9._~-]*)*")
 _FOLDER = re.compile(r"(/[A-Za-z0-9._-]+)+")
 _UPSTREAM = re.compile(rf"https?://(?:{_LABEL}\.)*{_LABEL}(?::[0-9]{{1,5}})?")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
@@ -59,6 +60,17 @@ def hostname(where: str, value: str) -> str:
     return _matching(_HOSTNAME, where, value, rule)
 
 
+def pattern(where: str, value: str) -> str:
+    """Return a full DNS name, `*.` and one for all names one level below it, or `*` for any.
+
+    Raises:
+        ValueError: naming the place, the rule and the value.
+    """
+    if value != "*":
+        hostname(where, value.removeprefix("*."))
+    return value
+
+
 def path(where: str, value: str) -> str:
     """Return a path that begins with a slash and, but for `/` itself, does not end with one."""
     rule = "must begin with / and not end with it, plain characters only, such as /api"
@@ -77,6 +89,20 @@ def upstream(where: str, value: str) -> str:
     """Return the URL of another server: scheme, name or IPv4 address, and perhaps a port."""
     rule = "must be http:// or https:// with a host and no path, such as https://api.example.com"
     return _matching(_UPSTREAM, where, value, rule)
+
+
+def server(where: str, value: str) -> str:
+    """Return the address of a server, or its full DNS name."""
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        return hostname(where, value)
+
+
+def loopback(where: str, value: str) -> str:
+    """Return a URL that stays on the host."""
+    rule = "must be a URL of the host's loopback, such as http://127.0.0.1:9000/allowed"
+    return _matching(_LOOPBACK, where, value, rule)
 
 
 def header(where: str, value: str) -> str:

@@ -80,8 +80,14 @@ def installation(system: str) -> Mapping[str, Any]:
 
 
 def refuse(plan: SitePlan) -> None:
-    """Refuse an internal authority, which nginx does not have, and static apps."""
+    """Refuse what nginx does not have: certificates on demand or of its own; static apps."""
     caddy = 'take ReverseProxyArgs(kind="caddy")'
+    if plan.on_demand:
+        msg = (
+            f"site {plan.name}: tls: on_demand: nginx gets no certificates while visitors wait; "
+            f"set challenge and hostnames such as *.example.com, or {caddy}"
+        )
+        raise ValueError(msg)
     if isinstance(plan.tls, InternalAuthority):
         msg = (
             f"site {plan.name}: tls: nginx has no internal authority; give the certificate with "
@@ -104,7 +110,7 @@ def credentials(username: str, password_hash: str) -> str:
 
 def before_certificate(plan: SitePlan) -> str | None:
     """Return the file by which an authority is answered, before the site's own can be there."""
-    if not isinstance(plan.tls, Acme):
+    if not isinstance(plan.tls, Acme) or plan.tls.challenge:
         return None
     return _head(plan) + _text(_plain_http(plan))
 
@@ -139,6 +145,16 @@ def site(plan: SitePlan) -> str:
     return text + _text(["server {", *indent(main), "}"])
 
 
+def beside(plan: SitePlan) -> Mapping[str, str]:  # noqa: ARG001 - other proxies need it
+    """Return nothing: one file is enough."""
+    return {}
+
+
+def check(plan: SitePlan) -> Sequence[Argv]:  # noqa: ARG001 - other proxies need it
+    """Return what every site is checked by."""
+    return CHECK
+
+
 def quote(where: str, value: str) -> str:
     """Return a text in quotes, in which nothing names a variable."""
     escaped = checks.text(where, value).replace("\\", "\\\\").replace('"', '\\"')
@@ -170,10 +186,14 @@ def _head(plan: SitePlan) -> str:
 
 def _names(hostnames: Sequence[str]) -> list[str]:
     """Return the names; long ones as expressions, since the host's table may be too narrow."""
-    shown = [
-        name if len(name) <= _LONGEST_HASHED_NAME else f"~^{re.escape(name)}$" for name in hostnames
-    ]
-    return [f"server_name {' '.join(shown)};"]
+
+    def shown(name: str) -> str:
+        if name.startswith("*."):
+            # What nginx itself writes so would also be names two levels below.
+            return f"~^[^.]+{re.escape(name[1:])}$"
+        return name if len(name) <= _LONGEST_HASHED_NAME else f"~^{re.escape(name)}$"
+
+    return [f"server_name {' '.join(shown(name) for name in hostnames)};"]
 
 
 def _certificate(plan: SitePlan) -> list[str]:

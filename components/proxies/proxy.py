@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 from ..remote import Argv
 from ..site_settings import SiteSettings
-from ..site_tls import ProvidedCertificate, Tls
+from ..site_tls import Acme, OnDemand, ProvidedCertificate, Tls
 
 Kind = Literal["caddy", "nginx"]
 """The proxies that there are."""
@@ -36,6 +36,11 @@ class SitePlan:
     def own(self) -> str:
         """What names its files on the host: `<system>-<site>`."""
         return f"{self.system}-{self.name}"
+
+    @property
+    def on_demand(self) -> OnDemand | None:
+        """Who is asked about names that nobody knows yet, if the site serves such."""
+        return self.tls.on_demand if isinstance(self.tls, Acme) else None
 
     def own_certificate(self, given: ProvidedCertificate) -> str:
         """Return what names the files of a certificate, which several sites may have."""
@@ -81,10 +86,16 @@ class Proxy(Protocol):
     def site(self, plan: SitePlan) -> str:
         """Return the file of one site, complete."""
 
-    def before_certificate(self, plan: SitePlan) -> str | None:
-        """Return what answers to an authority before there is a certificate.
+    def beside(self, plan: SitePlan) -> Mapping[str, str]:
+        """Return further files that a site needs, by what their names end with."""
 
-        None when the proxy asks authorities itself, or none is asked.
+    def check(self, plan: SitePlan) -> Sequence[Argv]:
+        """Return CHECK, and what else fails when this site does not fit to others on the host."""
+
+    def before_certificate(self, plan: SitePlan) -> str | None:
+        """Return what answers to an authority over HTTP before there is a certificate.
+
+        None when the proxy asks authorities itself, or none asks over HTTP.
         """
 
     def credentials(self, username: str, password_hash: str) -> str:

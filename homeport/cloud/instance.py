@@ -27,6 +27,9 @@ LABEL = "homeport.cloud"
 
 DEFAULT_NAME = "default"
 
+API_SOCKET = "api.sock"
+"""Where the API also listens, below the instance's folder: for the front."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cloud:
@@ -75,7 +78,7 @@ class Cloud:
 
     @property
     def ca_file(self) -> Path:
-        """The root that signs the sites' certificates; for `curl --cacert`."""
+        """The roots that sign the sites' certificates; for `curl --cacert`."""
         return self.folder / "acme-root.pem"
 
     @property

@@ -15,10 +15,16 @@ REGISTRIES = {
 ACME_NAMES = ("acme-v02.api.letsencrypt.org", "acme-staging-v02.api.letsencrypt.org")
 """The certificate authority's directories; one server is behind both."""
 
+SHORT_LIVED = "short-lived.testbed"
+"""An authority whose certificates end soon, so that a renewal can be seen; of this cloud alone."""
+
+API = "api.hetzner.cloud"
+"""The vendor's API, as servers reach it."""
+
 PACKAGE_MIRROR = "packages.testbed"
 """The servers' package cache; the name is of this cloud alone."""
 
-FRONT_NAMES = (*REGISTRIES, *ACME_NAMES, PACKAGE_MIRROR)
+FRONT_NAMES = (*REGISTRIES, *ACME_NAMES, SHORT_LIVED, API, PACKAGE_MIRROR)
 """Everything that the front answers for."""
 
 NAMESERVERS = ("hydrogen.ns.hetzner.com", "oxygen.ns.hetzner.com", "helium.ns.hetzner.de")

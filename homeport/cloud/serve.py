@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -12,7 +14,7 @@ import uvicorn
 from homeport.cloud import images
 from homeport.cloud.api import create_app
 from homeport.cloud.contract import MachineryError
-from homeport.cloud.instance import LABEL, Cloud, load
+from homeport.cloud.instance import API_SOCKET, LABEL, Cloud, load
 from homeport.cloud.machinery import DockerMachinery
 
 log = logging.getLogger("homeport.cloud.serve")
@@ -32,7 +34,19 @@ def main() -> None:
     )
     watcher.start()
     # Clients keep connections for a while; one that ends first resets a request now and then.
-    uvicorn.run(app, host="127.0.0.1", port=cloud.port, timeout_keep_alive=75)
+    server = uvicorn.Server(uvicorn.Config(app, timeout_keep_alive=75))
+    server.run(sockets=listening(cloud))
+
+
+def listening(cloud: Cloud) -> list[socket.socket]:
+    """Return where requests come from: this machine, and servers by way of the front."""
+    path = cloud.folder / API_SOCKET
+    path.unlink(missing_ok=True)
+    front = socket.socket(socket.AF_UNIX)
+    front.bind(os.path.relpath(path))  # few characters are allowed
+    path.chmod(0o666)  # the front's workers are another account
+    front.listen(128)
+    return [socket.create_server(("127.0.0.1", cloud.port), backlog=128), front]
 
 
 class PowerChanged(Protocol):

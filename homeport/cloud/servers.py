@@ -160,9 +160,12 @@ class Servers:
 
     def _trust(self) -> dict[str, str]:
         folder = "var/lib/testbed/trust"
+        end = "-----END CERTIFICATE-----\n"
+        roots = self._cloud.ca_file.read_text().split(end)[:-1]
         return {
             f"{folder}/services.crt": self._cloud.infrastructure_ca_file.read_text(),
-            f"{folder}/acme.crt": self._cloud.ca_file.read_text(),
+            # One to a file, or only some programs would find them.
+            **{f"{folder}/acme-{n}.crt": root + end for n, root in enumerate(roots)},
             f"{folder}.sh": render("trust.sh"),
         }
 

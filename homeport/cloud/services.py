@@ -12,8 +12,15 @@ import httpx
 
 from homeport.cloud import authority, docker, nameserver
 from homeport.cloud.contract import MachineryError
-from homeport.cloud.instance import LABEL, Cloud
-from homeport.cloud.names import ACME_NAMES, FRONT_NAMES, PRIVATE_REGISTRY, REGISTRIES
+from homeport.cloud.instance import API_SOCKET, LABEL, Cloud
+from homeport.cloud.names import (
+    ACME_NAMES,
+    API,
+    FRONT_NAMES,
+    PRIVATE_REGISTRY,
+    REGISTRIES,
+    SHORT_LIVED,
+)
 from homeport.cloud.passwords import htpasswd
 from homeport.cloud.templates import render
 from homeport.cloud.warden import CAPABILITIES
@@ -24,8 +31,34 @@ REGISTRY_VOLUME = "homeport-cloud-registry"
 PACKAGES_VOLUME = "homeport-cloud-packages"
 """Where all instances' package mirrors keep what they fetched."""
 
-CERTIFICATE_DAYS = 90
-"""How long the ACME server's certificates are valid, as the public one's are."""
+DAY_SECONDS = 24 * 3600
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AcmeServer:
+    """One certificate authority."""
+
+    part: str
+    """Its container."""
+    number: int
+    """Which of the cloud's own addresses it has."""
+    names: tuple[str, ...]
+    """Under which it is asked."""
+    seconds: int
+    """How long its certificates are valid."""
+
+    @property
+    def file(self) -> str:
+        """Its configuration, below the instance's folder."""
+        return f"front/{self.part}.json"
+
+
+ACME_SERVERS = (
+    # As long as the public one's are.
+    AcmeServer(part="acme", number=4, names=ACME_NAMES, seconds=90 * DAY_SECONDS),
+    AcmeServer(part="acme-short", number=7, names=(SHORT_LIVED,), seconds=180),
+)
+"""Each has a root of its own, made whenever it starts."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,14 +76,14 @@ class Service:
 def up(cloud: Cloud, image: str) -> bool:
     """Have every service running as it is described now; those that do already are left alone.
 
-    Returns whether the ACME server has another root than before.
+    Returns whether an ACME server has another root than before.
     """
     write_files(cloud)
     ensure_network(cloud)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         for done in [pool.submit(ensure, cloud, service, image) for service in services(cloud)]:
             done.result()
-    return fetch_acme_root(cloud)
+    return fetch_acme_roots(cloud)
 
 
 def write_files(cloud: Cloud) -> None:
@@ -65,15 +98,20 @@ def write_files(cloud: Cloud) -> None:
         registries=REGISTRIES,
         public_registries=public,
         private_registry=PRIVATE_REGISTRY,
-        acme_names=ACME_NAMES,
+        authorities=[
+            {"names": server.names, "address": cloud.own_address(server.number)}
+            for server in ACME_SERVERS
+        ],
+        api=API,
+        api_socket=API_SOCKET,
         registry=cloud.own_address(5),
-        acme=cloud.own_address(4),
     )
     (front / "nginx.conf").write_text(nginx)
     (front / "htpasswd").write_text(htpasswd("homeport", cloud.registry_password))
     (front / "registry.yml").write_text(render("registry.yml"))
-    lifetime = CERTIFICATE_DAYS * 24 * 3600
-    (front / "pebble.json").write_text(render("pebble.json.j2", lifetime=lifetime))
+    for server in ACME_SERVERS:
+        text = render("pebble.json.j2", lifetime=server.seconds)
+        (cloud.folder / server.file).write_text(text)
 
 
 def services(cloud: Cloud) -> tuple[Service, ...]:
@@ -95,21 +133,24 @@ def services(cloud: Cloud) -> tuple[Service, ...]:
             command=("nginx", "-c", "/cloud/front/nginx.conf"),
             files=("front/nginx.conf", "front/htpasswd", "authority/tls.pem"),
         ),
-        Service(
-            name="acme",
-            arguments=(
-                *at(4),
-                *folder,
-                *("--env", "PEBBLE_VA_NOSLEEP=1"),
-                *("--env", "PEBBLE_WFE_NONCEREJECT=0"),
-                *("--env", "PEBBLE_AUTHZREUSE=0"),
-            ),
-            command=(
-                "pebble",
-                *("-config", "/cloud/front/pebble.json"),
-                *("-dnsserver", f"{cloud.dns}:53"),
-            ),
-            files=("front/pebble.json", "authority/tls.pem"),
+        *(
+            Service(
+                name=server.part,
+                arguments=(
+                    *at(server.number),
+                    *folder,
+                    *("--env", "PEBBLE_VA_NOSLEEP=1"),
+                    *("--env", "PEBBLE_WFE_NONCEREJECT=0"),
+                    *("--env", "PEBBLE_AUTHZREUSE=0"),
+                ),
+                command=(
+                    "pebble",
+                    *("-config", f"/cloud/{server.file}"),
+                    *("-dnsserver", f"{cloud.dns}:53"),
+                ),
+                files=(server.file, "authority/tls.pem"),
+            )
+            for server in ACME_SERVERS
         ),
         Service(
             name="registry",
@@ -190,30 +231,36 @@ def down(cloud: Cloud, parts: Iterable[str] = ()) -> None:
         docker.remove_network(*docker.names("network", f"{LABEL}={cloud.key}"))
 
 
-def fetch_acme_root(cloud: Cloud) -> bool:
-    """Write the root that this run of the ACME server signs with; return whether it is a new one.
+def fetch_acme_roots(cloud: Cloud) -> bool:
+    """Write the roots that this run's ACME servers sign with; return whether one is new.
 
     Raises:
-        MachineryError: When the ACME server does not answer within 15 seconds.
+        MachineryError: When an ACME server does not answer within 15 seconds.
     """
+    roots = "".join(_acme_root(cloud, server) for server in ACME_SERVERS)
+    changed = not cloud.ca_file.exists() or cloud.ca_file.read_text() != roots
+    if changed:
+        cloud.ca_file.write_text(roots)
+    return changed
+
+
+def _acme_root(cloud: Cloud, server: AcmeServer) -> str:
     context = ssl.create_default_context(cafile=str(cloud.infrastructure_ca_file))
     context.check_hostname = False  # asked by address, below its own authority
-    url = f"https://{cloud.own_address(4)}:15000/roots/0"
+    url = f"https://{cloud.own_address(server.number)}:15000/roots/0"
     end = time.monotonic() + 15
     while True:
         try:
             answer = httpx.get(url, verify=context, timeout=2, trust_env=False)
             answer.raise_for_status()
-            break
         except httpx.HTTPError as error:
             if time.monotonic() > end:
-                text = f"the ACME server does not answer; see `homeport cloud logs acme` ({error})"
-                raise MachineryError(text) from error
+                text = f"{server.part} does not answer; see `homeport cloud logs {server.part}`"
+                msg = f"{text} ({error})"
+                raise MachineryError(msg) from error
             time.sleep(0.1)
-    changed = not cloud.ca_file.exists() or cloud.ca_file.read_text() != answer.text
-    if changed:
-        cloud.ca_file.write_text(answer.text)
-    return changed
+        else:
+            return answer.text
 
 
 def _fingerprint(cloud: Cloud, service: Service, image: str) -> str:

@@ -56,10 +56,12 @@ class LocalStack:
         )
 
     def configure(self, **values: str | dict[str, Any]) -> None:
-        """Set configuration; what is named `password` or `private_key` is stored as a secret."""
+        """Set configuration; what is named like a secret is stored as one."""
         for key, value in values.items():
             text = value if isinstance(value, str) else json.dumps(value)
-            flags = ["--secret"] if key in ("password", "private_key") else []
+            flags = (
+                ["--secret"] if key in ("password", "private_key", "token", "update_key") else []
+            )
             done = self.pulumi("config", "set", *flags, key, "--", text)
             assert done.returncode == 0, done.stderr
 

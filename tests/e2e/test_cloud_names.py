@@ -54,6 +54,14 @@ def test_reverse_names_are_served(docker_machine: Machine) -> None:
     assert machine.run(f"dig +short -x {machine.ip}") == "one.example.org."
 
 
+def test_a_server_reaches_the_vendors_api_by_its_real_name(
+    docker_machine: Machine, cloud: Cloud
+) -> None:
+    ask = "curl -sS -o /dev/null -w '%{http_code}' https://api.hetzner.cloud/v1/zones"
+    assert docker_machine.run(ask) == "401"
+    assert docker_machine.run(f"{ask} -H 'Authorization: Bearer {cloud.token}'") == "200"
+
+
 def test_a_server_pulls_images_by_their_real_names(docker_machine: Machine, cloud: Cloud) -> None:
     docker_machine.run("docker pull -q busybox:1.37")
     assert docker_machine.run("docker run --rm busybox:1.37 echo inside") == "inside"

@@ -1,5 +1,6 @@
 """What the proxies are told: whole files compared with golden ones, the same sites for each."""
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from components.dns_challenge import HetznerDns
 from components.proxies import caddy, nginx
 from components.proxies.choice import chosen
 from components.proxies.proxy import Kind, SitePlan
@@ -15,7 +17,7 @@ from components.site_access import BasicAuth, ClientAddress, Maintenance
 from components.site_headers import content_security_policy
 from components.site_routes import Listens, PathRoute, RateLimit, Static
 from components.site_settings import SiteSettings
-from components.site_tls import Acme, InternalAuthority, ProvidedCertificate
+from components.site_tls import Acme, InternalAuthority, OnDemand, ProvidedCertificate
 
 GOLDEN = Path(__file__).parent / "golden"
 KINDS: tuple[Kind, ...] = ("caddy", "nginx")
@@ -36,7 +38,7 @@ def static(name: str, *, single_page: bool = False) -> Static:
 
 def plan(*, system: str = "shop-staging", tls: Any = AUTHORITY, **settings: Any) -> SitePlan:
     filled = {"hostnames": ["shop.example.com"], "routes": [PathRoute(app=app(10001))], **settings}
-    return SitePlan(system=system, name="web", settings=SiteSettings(**filled), tls=tls)
+    return SitePlan(system=system, name="web", settings=SiteSettings(**filled, tls=tls), tls=tls)
 
 
 SITES = {
@@ -88,9 +90,21 @@ SITES = {
         tls=ProvidedCertificate(name="own", certificate="PEM", key=secret("PEM"))
     ),
 }
+HETZNER = HetznerDns(zone="example.com", token=secret("x"))
+SITES["with-all-names-below-one"] = plan(
+    hostnames=["example.com", "*.example.com"],
+    redirects_from=["*.old.example.com"],
+    tls=dataclasses.replace(AUTHORITY, challenge=HETZNER),
+)
+ASK = OnDemand(app=app(10004), path="/domains/allowed")
 ONLY: dict[Kind, dict[str, SitePlan]] = {
     "caddy": {
         "internal": plan(tls=InternalAuthority()),
+        "on-demand": plan(
+            hostnames=["shop.example.com", "*.shop.example.com", "*"],
+            redirects_from=["www.example.com"],
+            tls=dataclasses.replace(AUTHORITY, on_demand=ASK),
+        ),
         "static": plan(
             routes=[
                 PathRoute(static=static("shop", single_page=True)),
@@ -181,6 +195,8 @@ def test_what_a_proxy_cannot_do_is_refused_with_the_cure() -> None:
     limited = ONLY["nginx"]["limited"]
     with pytest.raises(ValueError, match=r"site web: route /: rate_limit: .*kind=\"nginx\""):
         caddy.refuse(limited)
+    with pytest.raises(ValueError, match=r"site web: tls: on_demand: nginx .*kind=\"caddy\""):
+        nginx.refuse(ONLY["caddy"]["on-demand"])
     with pytest.raises(ValueError, match=r"site web: tls: nginx has no .*ProvidedCertificate"):
         nginx.refuse(ONLY["caddy"]["internal"])
     with pytest.raises(ValueError, match=r"site web: route /: static: nginx .*kind=\"caddy\""):
@@ -201,6 +217,24 @@ def test_plain_http_answers_challenges_for_every_name_before_there_is_a_certific
     assert nginx.before_certificate(given) is None
     assert "http.conf" in nginx.site(given)
     assert caddy.before_certificate(SITES["everything"]) is None  # type: ignore[func-returns-value]
+
+
+def test_caddy_asks_one_endpoint_about_names_that_no_site_knows() -> None:
+    everyone = ONLY["caddy"]["on-demand"]
+    assert caddy.beside(everyone) == {
+        ".global": "on_demand_tls {\n\task http://127.0.0.1:10004/domains/allowed\n}\n",
+        ".http": "redir https://{host}{uri} 308\n",
+    }
+    below = plan(hostnames=["shop.example.com", "*.shop.example.com"], tls=everyone.tls)
+    assert set(caddy.beside(below)) == {".global"}
+    assert "https://," not in caddy.site(below)
+    assert caddy.beside(SITES["everything"]) == {}
+    main = (caddy.ASSETS / "caddy" / "Caddyfile").read_text()
+    for kind in ("global", "http"):
+        assert f"import /etc/caddy/homeport.d/*.{kind}\n" in main
+    (first, *rest) = caddy.check(everyone)
+    assert "different endpoints" in first[2]
+    assert rest == list(caddy.CHECK) == list(caddy.check(SITES["everything"]))
 
 
 def test_the_certificates_of_two_stacks_are_apart() -> None:

@@ -13,11 +13,12 @@ import pulumi_random as random
 import pytest
 
 from components import secrets
+from components.dns_challenge import DynamicDns, HetznerDns
 from components.reverse_proxy import AUTHORITIES, ReverseProxy, ReverseProxyArgs
 from components.site import Site, SiteArgs, expected_status
 from components.site_access import BasicAuth, Maintenance, lets_host_in, password_hash
 from components.site_routes import PathRoute, RateLimit
-from components.site_tls import InternalAuthority, ProvidedCertificate
+from components.site_tls import Acme, InternalAuthority, OnDemand, ProvidedCertificate
 from tests.recorder import Deployment, Secret, record
 from tests.unit.fake_host import fake_host
 
@@ -319,7 +320,8 @@ def test_a_route_that_cannot_be_served_is_refused(route: dict[str, Any], message
     [
         ({"hostnames": []}, "needs at least one hostname and one route"),
         ({"routes": []}, "needs at least one hostname and one route"),
-        ({"hostnames": ["*.example.com"]}, "must be a full DNS name in lower case"),
+        ({"hostnames": ["*.example.com"]}, "the first of hostnames: must be a full DNS name in"),
+        ({"hostnames": ["a.example.com", "*.A.com"]}, "must be a full DNS name in lower case"),
         ({"redirects_from": ["WWW.example.com"]}, "must be a full DNS name in lower case"),
         ({"redirects_from": ["shop.example.com"]}, "'shop.example.com' is there twice"),
         ({"routes": [FOLDER, FOLDER]}, "route: '/' is there twice"),
@@ -335,6 +337,148 @@ def test_a_route_that_cannot_be_served_is_refused(route: dict[str, Any], message
 def test_a_site_that_cannot_be_served_is_refused(more: dict[str, Any], message: str) -> None:
     with pytest.raises(Exception, match=message):
         deploy(make=lambda: more)
+
+
+def by_dns() -> Acme:
+    token = secrets.Secret(value=pulumi.Output.secret("TOKEN"), version="1")
+    challenge = HetznerDns(zone="example.com", token=token)
+    return Acme(directory="https://acme.test/dir", email="a@b.de", challenge=challenge)
+
+
+def on_demand(url: str = "http://127.0.0.1:9000/ask") -> Acme:
+    return dataclasses.replace(by_dns(), challenge=None, on_demand=OnDemand(url=url))
+
+
+SHOP = "shop.example.com"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"hostnames": [SHOP, "*.example.com"]}, r"\*\.example\.com: .* no wildcard .* over HTTP"),
+        ({"redirects_from": ["*.example.com"]}, r"set tls=proxy\.certificates\(challenge=Hetzner"),
+        ({"hostnames": [SHOP, "*"]}, r"\*: no certificate is for every name; add OnDemand"),
+        ({"hostnames": [SHOP, "*"], "tls": InternalAuthority()}, "no certificate is for every"),
+        (
+            {"hostnames": [SHOP, "*.example.org"], "tls": by_dns()},
+            "does not lie in the zone example",
+        ),
+        (
+            {"redirects_from": ["notexample.com"], "tls": by_dns()},
+            "names of another zone a site of",
+        ),
+        ({"tls": on_demand()}, "on_demand: every name is known; add"),
+        (
+            {"hostnames": [SHOP, "*"], "redirects_from": ["*.a.de"], "tls": on_demand()},
+            r"redirects_from: \*\.a\.de: a name that nobody knows yet cannot be a redirect",
+        ),
+    ],
+)
+def test_names_that_get_no_such_certificate_are_refused_with_the_cure(
+    more: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(Exception, match=message):
+        deploy(make=lambda: more)
+
+
+def test_ways_to_a_certificate_that_lead_nowhere_are_refused() -> None:
+    with pytest.raises(ValueError, match="name exactly one of app and url"):
+        OnDemand()
+    with pytest.raises(ValueError, match="url: must be a URL of the host's loopback"):
+        OnDemand(url="https://example.com/ask")
+    with pytest.raises(ValueError, match="on_demand: goes by HTTP; leave out challenge"):
+        dataclasses.replace(by_dns(), on_demand=on_demand().on_demand)
+    key = secrets.Secret(value=pulumi.Output.secret("KEY"), version="1")
+    with pytest.raises(ValueError, match="challenge: zone: must be a full DNS name"):
+        HetznerDns(zone="*.example.com", token=key)
+    with pytest.raises(ValueError, match="challenge: server: must be a full DNS name"):
+        DynamicDns(zone="example.com", server="ns:53", key_name="updates", key=key)
+
+
+@pytest.mark.parametrize(("kind", "copied"), [("caddy", True), ("nginx", False)])
+def test_a_wildcard_is_asked_for_by_certbot_whatever_the_proxy_and_its_token_is_a_secret(
+    kind: str, copied: bool
+) -> None:
+    def make() -> dict[str, Any]:
+        names = {"hostnames": ["example.com", "www.example.com", "*.example.com"]}
+        return {**names, "tls": by_dns()}
+
+    deployment = deploy(proxy_args={"kind": kind}, make=make)
+    steps = ("proxy", "shop-renewal", "shop-challenge", "shop-certificate", "site-shop")
+    order = [deployment.one("Command", name) for name in steps]
+    for earlier, later in itertools.pairwise(order):
+        assert earlier.urn in later.options.dependencies
+    assert [isinstance(step.inputs["stdin"], Secret) for step in order] == [
+        name == "shop-challenge" for name in steps
+    ]
+    (settings,) = document(deployment, "shop-challenge")["files"]
+    assert (settings["mode"], settings["owner"], settings["group"]) == ("0600", "root", "root")
+    assert json.loads(settings["content"]) == {
+        "system": "homeport-staging",
+        "step": "shop-certificate",
+        "kind": "hetzner",
+        "zone": "example.com",
+        "token": "TOKEN",
+    }
+    certificate = document(deployment, "shop-certificate")
+    assert certificate["dns"] == settings["path"]
+    assert certificate["names"] == ["example.com", "*.example.com"], "authorities refuse more"
+    copy = {"path": "/etc/caddy/homeport.d/homeport-staging-shop.pem", "group": "caddy"}
+    assert certificate.get("copy") == (copy if copied else None)
+    renewal = document(deployment, "shop-renewal")
+    assert renewal["packages"] == ["certbot"]
+    assert renewal["units_enabled"] == ["homeport-certificates-homeport-staging.timer"]
+    shown = document(deployment, "shop-verify")["certificates"]
+    assert shown == ["example.com", "www.example.com", "homeport-check.example.com"]
+
+
+def test_a_zone_that_takes_updates_needs_a_package() -> None:
+    def make() -> dict[str, Any]:
+        key = secrets.Secret(value=pulumi.Output.secret("KEY"), version="1")
+        ours = DynamicDns(zone="example.com", server="192.0.2.53", key_name="updates", key=key)
+        return {"tls": dataclasses.replace(by_dns(), challenge=ours)}
+
+    deployment = deploy(make=make)
+    assert document(deployment, "shop-renewal")["packages"] == ["certbot", "bind9-dnsutils"]
+    (file,) = document(deployment, "shop-challenge")["files"]
+    assert json.loads(file["content"])["key"] == "KEY"
+
+
+def test_a_site_for_every_name_comes_after_the_app_that_knows_them() -> None:
+    def run() -> None:
+        ours, web = proxy(), Web(10004)
+        tls = ours.certificates(on_demand=OnDemand(app=web, path="/allowed"))
+        assert tls.directory == ours.authority.directory
+        hosts = [SHOP, "*.shop.example.com", "*"]
+        Site("shop", SiteArgs(proxy=ours, hostnames=hosts, routes=[FOLDER], tls=tls))
+
+    deployment = record(run)
+    site, made = deployment.one("Command", "site-shop"), document(deployment, "site-shop")
+    assert deployment.one("RandomId", "id-10004").urn in site.options.dependencies
+    assert made["meta"]["ports"] == [10004]
+    base = "/etc/caddy/homeport.d/homeport-staging-shop"
+    paths = [file["path"] for file in made["files"]]
+    assert paths == [f"{base}.caddy", f"{base}.global", f"{base}.http"]
+    assert "ask http://127.0.0.1:10004/allowed" in made["files"][1]["content"]
+    assert len(made["check"]) == 2
+    assert document(deployment, "shop-verify")["certificates"] == [SHOP]
+
+
+def test_all_sites_of_a_host_ask_the_same_endpoint() -> None:
+    def sites(*urls: str) -> Callable[[], None]:
+        def run() -> None:
+            shared = proxy()
+            for number, url in enumerate(urls):
+                own = f"s{number}.example.com"
+                hosts = [own, f"*.{own}"]
+                args = SiteArgs(proxy=shared, hostnames=hosts, routes=[FOLDER], tls=on_demand(url))
+                Site(f"s{number}", args)
+
+        return run
+
+    record(sites("http://127.0.0.1:1/a", "http://127.0.0.1:1/a"))
+    with pytest.raises(Exception, match=r"the endpoint http://127\.0\.0\.1:2/a: .* ask the same"):
+        record(sites("http://127.0.0.1:1/a", "http://127.0.0.1:2/a"))
 
 
 @pytest.mark.parametrize(

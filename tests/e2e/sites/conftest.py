@@ -1,6 +1,8 @@
 """Three servers of the local cloud with the sites of `program`, for all tests here."""
 
+import base64
 import ipaddress
+import secrets
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +38,8 @@ def deployed(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         cloud="198.18.0.0/15",
         certificate=provided.certificate,
         private_key=provided.key,
+        token=cloud.token,
+        update_key=base64.b64encode(secrets.token_bytes(32)).decode(),
         password=password,
     )
     try:

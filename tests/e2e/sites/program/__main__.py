@@ -7,6 +7,8 @@ import pulumi
 from components import secrets
 from components.app import App, AppArgs
 from components.dns import DnsRecords, DnsRecordsArgs, RecordSet
+from components.dns_challenge import DnsChallenge, DynamicDns, HetznerDns
+from components.firewall import Rule, web_rules
 from components.health import HealthCheck
 from components.hetzner_server import HetznerServer, HetznerServerArgs
 from components.host import Host
@@ -17,7 +19,7 @@ from components.site import Site, SiteArgs
 from components.site_access import BasicAuth, ClientAddress, Maintenance
 from components.site_headers import content_security_policy
 from components.site_routes import PathRoute, RateLimit
-from components.site_tls import InternalAuthority, ProvidedCertificate
+from components.site_tls import Acme, InternalAuthority, OnDemand, ProvidedCertificate
 
 ZONE = "sites.example.com"
 ECHO = "http://127.0.0.1:9999"
@@ -34,9 +36,40 @@ PROXIES: dict[str, tuple[Kind, str, str]] = {
 }
 """By server: its proxy, its system, and the server that its site leads to from /partner."""
 
+CERTIFICATE_ROLES = (
+    *("short-", "wild-", "*.wild-", "tenants-", "*.tenants-"),
+    # Names that no site knows.
+    *("welcome-", "unwelcome-"),
+)
+
 config = pulumi.Config()
 CLOUD = config.require("cloud")
 """The network that the tests ask from."""
+TOKEN = secrets.given("token", config.require("token"), context="sites")
+UPDATE_KEY = secrets.given("update_key", config.require("update_key"), context="sites")
+SHORT_LIVED = "https://short-lived.testbed/directory"
+"""Its certificates end after minutes, so that they have to be renewed while the tests run."""
+DYNAMIC = ("caddy", "beside")
+"""The servers that have a zone `dyn-<server>`, of a name server that takes updates."""
+DNS_RULES = [Rule(protocol=protocol, port=53, comment="dns") for protocol in ("tcp", "udp")]
+NAMED = """key "updates" {{ algorithm hmac-sha256; secret "{}"; }};
+zone "dyn-caddy.sites.example.com" {{
+	type primary;
+	file "/var/lib/bind/dyn-caddy";
+	update-policy {{ grant updates name _acme-challenge.dyn-caddy.sites.example.com TXT; }};
+}};
+zone "dyn-beside.sites.example.com" {{
+	type primary;
+	file "/var/lib/bind/dyn-beside";
+	update-policy {{ grant updates name _acme-challenge.dyn-beside.sites.example.com TXT; }};
+}};
+"""
+ZONE_FILE = """$TTL 60
+@ SOA ns.sites.example.com. ops.example.com. 1 3600 600 86400 60
+@ NS ns.sites.example.com.
+@ A {0}
+* A {0}
+"""
 
 
 class Files(pulumi.ComponentResource):
@@ -57,6 +90,59 @@ class Files(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})
+
+
+class NameServer(pulumi.ComponentResource):
+    """BIND on one of the servers, which lets whoever has the key change what authorities ask."""
+
+    def __init__(self, host: Host, machines: dict[str, HetznerServer]) -> None:
+        super().__init__("homeport:test:NameServer", "names", {})
+        key = pulumi.Output.format(NAMED, UPDATE_KEY.value)
+        self.files = host.remote.files(
+            "names-files",
+            packages=["bind9"],
+            files=[
+                File(path="/etc/bind/named.conf.local", content=key, mode=0o640, group="bind"),
+                *(
+                    File(
+                        path=f"/var/lib/bind/dyn-{name}",
+                        content=machines[name].address.apply(ZONE_FILE.format),
+                        owner="bind",
+                    )
+                    for name in DYNAMIC
+                ),
+            ],
+            then=[("systemctl", "restart", "named")],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
+
+
+def certificates(name: str, proxy: ReverseProxy, opts: pulumi.ResourceOptions) -> None:
+    """Make the sites whose certificates come in other ways than that of the main one."""
+    email = "ops@example.com"
+
+    def site(role: str, hostnames: list[str], tls: Acme) -> None:
+        page = PathRoute(folder="/srv/www")
+        args = SiteArgs(
+            proxy=proxy, hostnames=hostnames, tls=tls, routes=[page], check_path="/up.txt"
+        )
+        Site(f"{name}-{role}", args, opts)
+
+    def wild(role: str, challenge: DnsChallenge) -> None:
+        own = f"{role}-{name}.{ZONE}"
+        tls = Acme(directory=SHORT_LIVED, email=email, challenge=challenge)
+        site(role, [own, f"*.{own}"], tls)
+
+    site("short", [f"short-{name}.{ZONE}"], Acme(directory=SHORT_LIVED, email=email))
+    wild("wild", HetznerDns(zone=ZONE, token=TOKEN))
+    if name in DYNAMIC:
+        zone, server = f"dyn-{name}.{ZONE}", f"ns.{ZONE}"
+        wild("dyn", DynamicDns(zone=zone, server=server, key_name="updates", key=UPDATE_KEY))
+    if PROXIES[name][0] == "caddy":
+        asked = proxy.certificates(on_demand=OnDemand(url=f"{ECHO}/allowed"))
+        own = f"tenants-{name}.{ZONE}"
+        site("tenants", [own, f"*.{own}", "*"], asked)
 
 
 def routes(name: str, web: App) -> list[PathRoute]:
@@ -150,6 +236,7 @@ def sites(name: str, host: Host, web: App, after: list[pulumi.Resource]) -> None
         ),
         opts,
     )
+    certificates(name, proxy, opts)
     if PROXIES[name][0] == "caddy":
         Site(
             f"{name}-internal",
@@ -173,6 +260,7 @@ machines = {
             protect=False,
             # Packages stay, so what they bring is there from the beginning.
             packages=["nginx", "certbot"] if name == "beside" else [],
+            rules=[*web_rules(), *(DNS_RULES if name == "beside" else ())],
         ),
     )
     for name, (_, image, _) in PROXIES.items()
@@ -185,10 +273,18 @@ records = DnsRecords(
         records=[
             RecordSet(name=f"{role}{name}", type="A", values=[machine.address])
             for name, machine in machines.items()
-            for role in ("", "also-", "www-", "own-", "closed-", "internal-")
-        ],
+            for role in ("", "also-", "www-", "own-", "closed-", "internal-", *CERTIFICATE_ROLES)
+        ]
+        + [
+            # Somebody else's: a challenge leaves it alone.
+            RecordSet(name=f"_acme-challenge.wild-{name}", type="TXT", values=["theirs"])
+            for name in machines
+        ]
+        + [RecordSet(name="ns", type="A", values=[machines["beside"].address])]
+        + [RecordSet(name=f"dyn-{n}", type="NS", values=[f"ns.{ZONE}."]) for n in DYNAMIC],
     ),
 )
+names = NameServer(machines["beside"].host, machines)
 nothing = secrets.given("nothing", "nothing", context="sites")
 for name, machine in machines.items():
     web = App(
@@ -209,5 +305,5 @@ for name, machine in machines.items():
     )
     files = Files(name, machine.host)
     if config.get_bool("open"):
-        sites(name, machine.host, web, [records, files])
+        sites(name, machine.host, web, [records, files, names])
     pulumi.export(name, machine.address)
