@@ -16,7 +16,7 @@ ZONE = "chaos.example.com"
 config = pulumi.Config()
 machine = HetznerServer(
     "server",
-    HetznerServerArgs(server_type="cx23", location="fsn1", image="debian-13", protect=False),
+    HetznerServerArgs(server_type="cx23", location="fsn1", image="debian-12", protect=False),
 )
 records = DnsRecords(
     "dns",
