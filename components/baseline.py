@@ -15,7 +15,7 @@ import yaml
 from . import tools
 from .host import Host, HostFacts
 from .remote import Argv, File, Remote, before_tools
-from .ssh import Login, ssh_options
+from .ssh import Login, config_file, ssh_options
 
 SYSTEMS = ("debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "ubuntu-26.04")
 """What a host may run; named as the vendor names its images."""
@@ -229,7 +229,12 @@ def prepare(
         address=pulumi.Output.from_input(login.address),
         facts=facts,
         remote=Remote(
-            system=system, connection=connection, sudo=sudo, machine=machine, ready=[planted, base]
+            system=system,
+            connection=connection,
+            sudo=sudo,
+            machine=machine,
+            ready=[planted, base],
+            login=["ssh", *ssh_options(config_file(system, name)), name],
         ),
         docker=provider,
         ssh_command=pulumi.Output.concat("ssh -F ", config, " ", name),

@@ -61,7 +61,9 @@ class PrivateNetwork(pulumi.ComponentResource):
             ],
             opts=pulumi.ResourceOptions.merge(
                 args.host.remote.bound(),
-                pulumi.ResourceOptions(parent=self, provider=args.host.docker),
+                pulumi.ResourceOptions(
+                    parent=self, provider=args.host.docker, hooks=args.host.remote.leftovers
+                ),
             ),
         )
 

@@ -8,6 +8,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from . import release
+from .leftovers import HALF_MADE
 from .postgres_container import (
     OWNER,
     STOP_SECONDS,
@@ -56,6 +57,8 @@ def in_docker(
                 depends_on=[args.network.network],
                 # Two servers on one data folder would destroy it.
                 delete_before_replace=True,
+                hooks=args.host.remote.leftovers,
+                replace_on_changes=HALF_MADE,
             ),
         ),
     )

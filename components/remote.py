@@ -7,8 +7,11 @@ command line. A tool that changed does not run its steps again: only their docum
 """
 
 import dataclasses
+import functools
+import json
 import posixpath
 import shlex
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from typing import Any
 import pulumi
 import pulumi_command as command
 
-from . import tools
+from . import leftovers, tools
 from .claims import Claims
 
 FOLDER = "/opt/homeport"
@@ -75,6 +78,7 @@ class Remote:
         sudo: bool,
         machine: pulumi.Resource | None,
         ready: list[pulumi.Resource],
+        login: Argv = (),
     ) -> None:
         """Describe how to reach the host; opens no connection.
 
@@ -84,6 +88,7 @@ class Remote:
             sudo: whether the account needs `sudo -n` to act as root.
             machine: the resource whose deletion takes everything on the host with it, if any.
             ready: what must exist before the first step (bootstrap, baseline).
+            login: the command that logs in from here, as the docker provider does.
         """
         self.system = system
         self.folder = f"{FOLDER}/{system}"
@@ -92,6 +97,7 @@ class Remote:
         self._connection = connection
         self._prefix = "sudo -n " if sudo else ""
         self._ready = ready
+        self._login = login
 
     def bound(self) -> pulumi.ResourceOptions:
         """Return the options of everything that lives and dies with the machine."""
@@ -142,6 +148,21 @@ class Remote:
             add_previous_output_in_env=False,
             opts=_merge(self.bound(), base, opts),
         )
+
+    def now(self, tool: str, spec: Mapping[str, Any]) -> "subprocess.CompletedProcess[str]":
+        """Run `tool up` at once, for hooks: outside the plan, and only when something failed."""
+        return subprocess.run(
+            [*self._login, f"{self._prefix}{self.folder}/bin/{tool} up"],
+            input=json.dumps({"system": self.system, **spec}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @functools.cached_property
+    def leftovers(self) -> pulumi.ResourceHookBinding:
+        """Makes room where an interrupted deploy has left a name of Docker's taken."""
+        return leftovers.binding(f"{self.system}-{self._login[-1]}-leftovers", self.now)
 
     def upload(
         self, name: str, path: Path, to: str, *, opts: pulumi.ResourceOptions | None = None

@@ -96,9 +96,14 @@ class Login:
             config = ssh_config(folder, host, self, known["address"], keys=set(keys))
             hosts = known_hosts(host, known["host_key"], self.bastion)
             write_private(folder, {"ssh_config": config, "known_hosts": hosts, **keys})
-            return str(folder / "ssh_config")
+            return config_file(system, host)
 
         return pulumi.Output.unsecret(pulumi.Output.all(**values).apply(write))
+
+
+def config_file(system: str, host: str) -> str:
+    """Return the relative path of the configuration with which `ssh` reaches a host."""
+    return str(RUN_FOLDER / system / host / "ssh_config")
 
 
 def ssh_config(folder: Path, host: str, login: Login, address: str, *, keys: set[str]) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from homeport import engine, leases, paths
+from homeport import engine, interrupted, leases, paths
 from homeport.cloud import instance, process, served
 from homeport.cloud.names import PRIVATE_REGISTRY
 
@@ -109,7 +109,8 @@ def folder_of(system: str | None) -> Path:
 def run(aim: Target, operation: str, arguments: Sequence[str] = ()) -> int:
     """Run `pulumi OPERATION` on the target and return its exit code.
 
-    A lock that a killed deploy of this machine left is removed first; others are respected.
+    A lock that a killed deploy of this machine left is removed first, and what it was in the middle
+    of is looked at; other locks are respected.
     """
     options = ["--stack", aim.stack, *config_file(aim), *arguments]
     if operation == "destroy":
@@ -119,8 +120,19 @@ def run(aim: Target, operation: str, arguments: Sequence[str] = ()) -> int:
     if done.returncode != 0 and leases.left_behind(leases.held(done.stderr)):
         sys.stderr.write("that deploy was killed on this machine: removing its lock\n")
         answer(aim, ["cancel", "--yes"])
+        recover(aim)
         done = engine.run([operation, *options], cwd=aim.project, extra=aim.environment)
     return done.returncode
+
+
+def recover(aim: Target) -> None:
+    """Make the state sure of what a killed deploy was in the middle of."""
+    deployment = exported(aim)["deployment"]
+    for line in interrupted.remarks(deployment):
+        sys.stderr.write(f"{line}\n")
+    arguments = interrupted.recovery(deployment)
+    if arguments:
+        answer(aim, [*arguments, *config_file(aim)])
 
 
 def outputs(aim: Target, *, secret: bool = False) -> dict[str, Any]:

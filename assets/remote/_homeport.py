@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import pwd
+import select
 import shutil
 import socket
 import subprocess
@@ -26,6 +27,7 @@ from typing import Any, NoReturn
 
 ROOT = os.environ.get("HOMEPORT_ROOT", "")
 FOLDER = "/opt/homeport"
+LONGEST_SECONDS = 3600
 Spec = dict[str, Any]
 
 
@@ -63,8 +65,11 @@ def main(verbs: dict[str, Callable[[Spec], None]], spec: Spec | None = None) -> 
     # Some ways to become root keep the PATH of an ordinary account.
     os.environ["PATH"] = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
     document: Spec = json.loads(sys.stdin.read()) if spec is None else spec
+    names = [Path(sys.argv[0]).name, document.get("system", ""), document.get("step", verb)]
     try:
-        verbs[verb](document)
+        # A run whose engine was killed goes on; the next one waits for what comes of it.
+        with lock("-".join(names), timeout_seconds=LONGEST_SECONDS):
+            verbs[verb](document)
     except StepError as error:
         sys.stderr.write(explain(str(document.get("step", verb)), error))
         sys.exit(1)
@@ -240,6 +245,13 @@ def lock(name: str, *, timeout_seconds: float = 300) -> Iterator[None]:
                     )
                 time.sleep(0.1)
         yield
+
+
+def attended() -> bool:
+    """Return whether somebody still waits for what this run prints: the engine, by way of sshd."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return not poll.poll(0)
 
 
 def installed(command: str) -> bool:

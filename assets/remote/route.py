@@ -22,6 +22,7 @@ import _routes
 from _homeport import (
     Spec,
     at,
+    attended,
     fail,
     lock,
     main,
@@ -78,6 +79,7 @@ def up(spec: Spec) -> None:
     gate(spec)
     phases.end("gate")
     with lock(f"route-{spec['system']}"):
+        refuse_alone()
         before = _routes.read(spec).get(spec["stable_port"])
         switch(spec, before, phases)
     phases.report(before=before, live=spec["release_port"])
@@ -102,6 +104,7 @@ def gate(spec: Spec) -> None:
         now = time.monotonic()
         if now - start > health["start_seconds"]:
             give_up(spec, watch, problem)
+        refuse_alone()
         if now - looked > LOOK_SECONDS:
             watch.look()
             looked = now
@@ -116,6 +119,12 @@ def gate(spec: Spec) -> None:
     if not all(on_loopback(address) for address in heard):
         what = f"release {spec['release']} listens on port {spec['release_port']} for everybody"
         fail(f"{what}, not on the loopback alone", "", "let it listen on 127.0.0.1, as HOST says")
+
+
+def refuse_alone() -> None:
+    """End the step when the engine that started it is gone: the next `up` decides anew."""
+    if not attended():
+        fail("the deploy that started this step has ended", "", "run `pulumi up` again")
 
 
 def give_up(spec: Spec, watch: Watch, problem: str) -> NoReturn:

@@ -8,6 +8,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from ..job import Job
+from ..leftovers import HALF_MADE
 from ..network import PrivateNetwork, PrivateNetworkArgs
 from ..schedule import Schedule
 from ..workload import WorkloadArgs
@@ -69,6 +70,8 @@ class _Start:
                     # A release never changes its image: what the step prints again (after the
                     # SSH key was rotated, say) is the same, but a preview cannot know that.
                     ignore_changes=["image"],
+                    hooks=self._remote.leftovers,
+                    replace_on_changes=HALF_MADE,
                 ),
             ),
         )

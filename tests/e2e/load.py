@@ -32,12 +32,14 @@ class Load:
         *,
         path: str = "/api/headers",
         rate: float = 40,
+        patience_seconds: float = TIMEOUT_SECONDS,
         release_of: Callable[[httpx.Response], str] = by_header,
     ) -> None:
         self._url = f"https://{address}{path}"
         self._hostname = hostname
         self._context = ssl.create_default_context(cafile=ca)
         self._rate = rate
+        self._patience_seconds = patience_seconds
         self._release_of = release_of
         self._stop = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
@@ -53,7 +55,7 @@ class Load:
     async def _run(self) -> None:
         limits = httpx.Limits(max_connections=200)
         async with httpx.AsyncClient(
-            verify=self._context, timeout=TIMEOUT_SECONDS, limits=limits
+            verify=self._context, timeout=self._patience_seconds, limits=limits
         ) as client:
             tasks: set[asyncio.Task[None]] = set()
             due = time.monotonic()

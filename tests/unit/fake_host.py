@@ -37,6 +37,7 @@ class FakeHost(pulumi.ComponentResource):
                 sudo=False,
                 machine=None,
                 ready=[],
+                login=["ssh", "host"],
             ),
             docker=provider,
             ssh_command=address,

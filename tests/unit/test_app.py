@@ -97,6 +97,8 @@ def test_names_carry_the_release_so_that_two_of_them_can_run_side_by_side(
     container = deployed.one("Container")
     assert container.inputs["name"] == f"homeport-staging-web-{id_}"
     assert container.options.delete_before_replace is False
+    assert container.options.replace_on_changes == ("#initerror",)
+    assert container.options.hooks == ("on_error homeport-staging-host-leftovers",)
 
 
 def test_the_container_is_given_exactly_this(deployed: Deployment) -> None:

@@ -190,3 +190,14 @@ def test_a_check_that_names_no_revision_is_no_check(machine: Machine) -> None:
     assert ended.code == 1
     assert "did not say at which revision" in ended.err
     assert "next: let it print a line `schema: <revision>`" in ended.err
+
+
+def test_a_run_that_lost_its_engine_is_waited_for_and_the_job_not_done_twice(
+    machine: Machine,
+) -> None:
+    machine.set_docker({"answers": {"wait": [0, "0\n", 1]}})
+    runs = [machine.start("job", "up", spec()) for _ in range(2)]
+    ended = [run.communicate(timeout=60) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], ended
+    assert len([call for call in machine.docker_calls() if call[0] == "create"]) == 1
+    assert sum('"done_before": true' in out for out, _ in ended) == 1

@@ -64,6 +64,7 @@ def test_up_goes_on_after_a_deploy_that_was_killed_and_not_beside_one_that_runs(
 
     monkeypatch.setattr(engine, "run", run)
     monkeypatch.setattr(leases, "left_behind", lambda _leases: abandoned)
+    monkeypatch.setattr(stacks, "recover", lambda _aim: None)
     aim = stacks.Target(project=paths.ROOT, stack="staging", cloud=None)
     assert stacks.run(aim, "up") == int(not abandoned)
     assert made == calls
