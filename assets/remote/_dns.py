@@ -31,14 +31,14 @@ def texts(server: str, name: str, port: int = PORT) -> "list[str]":
     return found
 
 
-def servers_of(zone: str) -> "list[str]":
+def servers_of(zone: str, port: int = PORT) -> "list[str]":
     """Return the names of a zone's servers, as the host's own resolver knows them.
 
     Raises:
         OSError: it does not answer, or knows no such zone.
     """
     found = re.findall(r"^nameserver\s+(\S+)", at("/etc/resolv.conf").read_text(), re.MULTILINE)
-    answers = ask(found[0] if found else "127.0.0.1", PORT, zone, NS)
+    answers = ask(found[0] if found else "127.0.0.1", port, zone, NS)
     servers = sorted({name_at(message, start)[0] for message, start, _ in answers})
     if not servers:
         what = f"the DNS knows no name servers of {zone}"

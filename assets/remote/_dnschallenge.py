@@ -143,14 +143,14 @@ def wait(spec: Spec, name: str, value: str) -> None:
 
 def lacking(spec: Spec, name: str, value: str) -> "list[str]":
     """Return which servers of the zone do not have the value, and what they say."""
-    wrong = []
+    wrong, port = [], spec.get("port", _dns.PORT)
     try:
-        servers = spec.get("servers") or _dns.servers_of(spec["zone"])
+        servers = _dns.servers_of(spec["zone"], port)
     except OSError as error:
         return [str(error)]
     for server in servers:
         try:
-            found = _dns.texts(server, name, spec.get("port", _dns.PORT))
+            found = _dns.texts(server, name, port)
         except OSError as error:
             wrong.append(f"{server}: {error}")
         else:

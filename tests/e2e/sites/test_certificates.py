@@ -15,9 +15,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 RENEWAL = "homeport-certificates-sites-test.service"
 WAYS = {
-    "caddy": ("short-", "wild-", "dyn-"),
-    "nginx": ("short-", "wild-"),
-    "beside": ("short-", "wild-", "dyn-"),
+    "caddy": ("short.", "wild.", "dyn-"),
+    "nginx": ("short.", "wild."),
+    "beside": ("short.", "wild.", "dyn-"),
 }
 """By server, the sites whose certificates end soon: asked for over HTTP, by API, by update."""
 ALL = [(name, role) for name, roles in WAYS.items() for role in roles]
@@ -92,7 +92,7 @@ def test_a_timer_renews_what_certbot_got(deployed: Deployed, name: str) -> None:
 
 
 @pytest.mark.usefixtures("fresh")
-@pytest.mark.parametrize(("name", "role"), [way for way in ALL if way[1] != "short-"])
+@pytest.mark.parametrize(("name", "role"), [way for way in ALL if way[1] != "short."])
 def test_a_wildcard_is_every_name_one_level_below_and_no_other(
     deployed: Deployed, name: str, role: str
 ) -> None:
@@ -108,7 +108,7 @@ def test_a_wildcard_is_every_name_one_level_below_and_no_other(
 def test_challenges_leave_the_values_of_others_in_the_zone(deployed: Deployed) -> None:
     zone = deployed.stack.cloud.client.zones.get(ZONE)
     for name in WAYS:
-        left = zone.get_rrset(f"_acme-challenge.wild-{name}", "TXT").records
+        left = zone.get_rrset(f"_acme-challenge.wild.{name}", "TXT").records
         assert [record.value for record in left or []] == ['"theirs"']
 
 
@@ -127,11 +127,11 @@ def test_a_name_that_the_endpoint_allows_gets_its_certificate_when_it_is_first_a
     deployed: Deployed,
 ) -> None:
     caddy = deployed.servers["caddy"]
-    for role in ("tenants-", "welcome.tenants-", "welcome-"):
+    for role in ("tenants.", "welcome.tenants.", "welcome."):
         assert valid(caddy, role), role
         answer = caddy.ask("/up.txt?x=1", role, scheme="http")
         assert answer.status_code == 308
         assert answer.headers["location"] == f"https://{caddy.hostname(role)}/up.txt?x=1"
-    for role in ("unwelcome-", "unwelcome.tenants-"):
+    for role in ("unwelcome.", "unwelcome.tenants."):
         with pytest.raises(httpx.ConnectError):
             caddy.ask("/up.txt", role)

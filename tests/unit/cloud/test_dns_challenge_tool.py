@@ -13,7 +13,7 @@ from tests.unit.cloud.machinery import MemoryMachinery
 from tests.unit.cloud.service import TOKEN, Service
 from tests.unit.cloud.test_zones import a, make, values
 from tests.unit.fake_commands import FakeCommands
-from tests.unit.name_server import NameServer, serving
+from tests.unit.name_server import NameServer, Records, serving
 from tests.unit.tool_runner import Ended, Machine
 
 NAME = "_acme-challenge.shop"
@@ -48,7 +48,14 @@ def names(machinery: MemoryMachinery) -> Iterator[NameServer]:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path / "root")
+    made = Machine(tmp_path / "root")
+    made.write("/etc/resolv.conf", "search example.net\nnameserver 127.0.0.1\n")
+    return made
+
+
+def answering(value: str) -> Records:
+    """Return records of a zone whose server has one value for every name."""
+    return lambda _name, kind: ["localhost."] if kind == "NS" else [value]
 
 
 def run(
@@ -56,7 +63,7 @@ def run(
 ) -> Ended:
     machine.environment |= {"CERTBOT_DOMAIN": "shop.example.org", "CERTBOT_VALIDATION": value}
     hetzner = {"kind": "hetzner", "token": TOKEN, "endpoint": service.endpoint}
-    where = {"servers": ["127.0.0.1"], "port": names.port, "pause": 0.01, "seconds": 10}
+    where = {"port": names.port, "pause": 0.01, "seconds": 10}
     spec = {"zone": "example.org", **hetzner, **where, **more}
     return machine.run("dnschallenge", verb, spec)
 
@@ -108,13 +115,16 @@ def test_it_ends_only_when_the_zones_own_servers_have_the_answer(
 ) -> None:
     late: list[int] = []
 
-    def records(_name: str, _kind: str) -> list[str]:
+    def records(_name: str, kind: str) -> list[str]:
+        if kind == "NS":
+            return ["localhost."]
         late.append(1)
         return ['"old"', '"apex"'] if len(late) > 3 else ['"old"']
 
     for names in serving(records):
         assert run(machine, service, names, "up", "apex").code == 0
-        assert names.asked == [(f"{NAME}.{zone.name}", "TXT")] * 4
+        one_round = [(zone.name, "NS"), (f"{NAME}.{zone.name}", "TXT")]
+        assert names.asked == one_round * 4
     assert values(machinery, NAME, "TXT") == [(60, ('"apex"',))]
 
 
@@ -149,11 +159,11 @@ def test_an_error_names_host_step_zone_and_cure_and_no_token(
 
 @pytest.mark.usefixtures("zone")
 def test_a_domain_that_is_delegated_elsewhere_is_said(machine: Machine, service: Service) -> None:
-    for names in serving(lambda _name, _kind: ['"other"']):
+    for names in serving(answering('"other"')):
         ended = run(machine, service, names, "up", "apex", seconds=0.1)
         assert ended.code == 1
         assert f"do not have {NAME}.example.org yet" in ended.err
-        assert "127.0.0.1: has other" in ended.err
+        assert "localhost: has other" in ended.err
         names.rcode = dns.rcode.REFUSED
         ended = run(machine, service, names, "up", "apex", seconds=0.1)
         assert "127.0.0.1 answers REFUSED for" in ended.err
@@ -164,7 +174,7 @@ def test_updates_are_signed_and_the_key_is_in_no_command_line(
     machine: Machine, service: Service
 ) -> None:
     commands = FakeCommands(machine, "nsupdate")
-    for names in serving(lambda _name, _kind: ['"apex"']):
+    for names in serving(answering('"apex"')):
         for verb in ("up", "down"):
             assert run(machine, service, names, verb, "apex", **DYNAMIC).code == 0
     changes = [

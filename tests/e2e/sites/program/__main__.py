@@ -36,12 +36,6 @@ PROXIES: dict[str, tuple[Kind, str, str]] = {
 }
 """By server: its proxy, its system, and the server that its site leads to from /partner."""
 
-CERTIFICATE_ROLES = (
-    *("short-", "wild-", "*.wild-", "tenants-", "*.tenants-"),
-    # Names that no site knows.
-    *("welcome-", "unwelcome-"),
-)
-
 config = pulumi.Config()
 CLOUD = config.require("cloud")
 """The network that the tests ask from."""
@@ -129,19 +123,18 @@ def certificates(name: str, proxy: ReverseProxy, opts: pulumi.ResourceOptions) -
         )
         Site(f"{name}-{role}", args, opts)
 
-    def wild(role: str, challenge: DnsChallenge) -> None:
-        own = f"{role}-{name}.{ZONE}"
+    def wild(role: str, own: str, challenge: DnsChallenge) -> None:
         tls = Acme(directory=SHORT_LIVED, email=email, challenge=challenge)
         site(role, [own, f"*.{own}"], tls)
 
-    site("short", [f"short-{name}.{ZONE}"], Acme(directory=SHORT_LIVED, email=email))
-    wild("wild", HetznerDns(zone=ZONE, token=TOKEN))
+    site("short", [f"short.{name}.{ZONE}"], Acme(directory=SHORT_LIVED, email=email))
+    wild("wild", f"wild.{name}.{ZONE}", HetznerDns(zone=ZONE, token=TOKEN))
     if name in DYNAMIC:
         zone, server = f"dyn-{name}.{ZONE}", f"ns.{ZONE}"
-        wild("dyn", DynamicDns(zone=zone, server=server, key_name="updates", key=UPDATE_KEY))
+        wild("dyn", zone, DynamicDns(zone=zone, server=server, key_name="updates", key=UPDATE_KEY))
     if PROXIES[name][0] == "caddy":
         asked = proxy.certificates(on_demand=OnDemand(url=f"{ECHO}/allowed"))
-        own = f"tenants-{name}.{ZONE}"
+        own = f"tenants.{name}.{ZONE}"
         site("tenants", [own, f"*.{own}", "*"], asked)
 
 
@@ -273,11 +266,11 @@ records = DnsRecords(
         records=[
             RecordSet(name=f"{role}{name}", type="A", values=[machine.address])
             for name, machine in machines.items()
-            for role in ("", "also-", "www-", "own-", "closed-", "internal-", *CERTIFICATE_ROLES)
+            for role in ("", "also-", "www-", "own-", "closed-", "internal-", "*.")
         ]
         + [
             # Somebody else's: a challenge leaves it alone.
-            RecordSet(name=f"_acme-challenge.wild-{name}", type="TXT", values=["theirs"])
+            RecordSet(name=f"_acme-challenge.wild.{name}", type="TXT", values=["theirs"])
             for name in machines
         ]
         + [RecordSet(name="ns", type="A", values=[machines["beside"].address])]
