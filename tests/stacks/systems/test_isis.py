@@ -1,6 +1,7 @@
 """Isis without an engine: both stacks as reviewed, what holds in them, and what is refused."""
 
 import json
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,9 @@ def run(stack: str, *, preview: bool = False) -> Deployment:
 
 
 def document(made: Deployment, start: str) -> dict[str, Any]:
-    """The document of the only step whose name begins like this."""
-    (step,) = [step for step in made.of_type("Command") if step.name.startswith(start)]
+    """The document of the only step whose name begins like this, before the release."""
+    named = re.compile(rf"{start}([0-9a-f]{{8}})?")
+    (step,) = [step for step in made.of_type("Command") if named.fullmatch(step.name)]
     found: dict[str, Any] = json.loads(step.inputs["stdin"])
     return found
 
