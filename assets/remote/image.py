@@ -134,15 +134,19 @@ def forget(spec: Spec) -> "list[dict[str, Any]]":
 def remove(spec: Spec, image: "dict[str, Any]", *, wholly: bool) -> None:
     """Take a release's name from its image; `wholly` takes the image too.
 
-    That fails when it has names in other repositories: then it is not ours to remove.
+    One that has names in other repositories is not ours to remove.
     """
     if image.get("tag"):
         engine(spec).run("untag", image["tag"], image["tag"], check=False)
-    if wholly:
-        names = look(spec, image["id"]).get("RepoTags") or []
-        own = [name for name in names if repository_of(name) == repository_of(image["image"])]
-        for name in [*own, image["id"]]:
-            engine(spec).run("rmi", name, check=False)
+    found = look(spec, image["id"]) if wholly else {}
+    tags, digests = found.get("RepoTags") or [], found.get("RepoDigests") or []
+    own = familiar(image["image"])
+    for tag in tags:
+        if familiar(tag) == own:
+            engine(spec).run("rmi", tag, check=False)
+    if found and {familiar(name) for name in [*tags, *digests]} <= {own}:
+        # Where the last name took the image with it, there is nothing left to remove.
+        engine(spec).run("rmi", image["id"], check=False)
 
 
 def in_use(spec: Spec) -> set[str]:
@@ -170,6 +174,11 @@ def repository_of(reference: str) -> str:
     name = reference.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return head + slash + last.partition(":")[0]
+
+
+def familiar(reference: str) -> str:
+    """Return the repository of a reference as Docker shows it, which leaves its own hub out."""
+    return repository_of(reference).removeprefix("docker.io/").removeprefix("library/")
 
 
 def look(spec: Spec, reference: str) -> dict[str, Any]:
