@@ -24,9 +24,9 @@ _RESERVED_JOBS = {
     *("unit", "timer", "start", "stop", "leave"),
     *("route", "drain", "switch", "settle"),
 }
-DEFAULT_USER = "10001:10001"
 SMALLEST_MEMORY_MIB = 6
 """Docker refuses less."""
+MOST_IMAGES = 100
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,8 +51,9 @@ class WorkloadArgs:
     """Each is a file that its account alone reads; the variable NAME_FILE says where."""
     networks: Sequence[PrivateNetwork] = ()
     """Joined besides the network of its own, which every workload has."""
-    user: str = DEFAULT_USER
-    """Numeric user and group that it runs as."""
+    user: str | None = None
+    """Numeric user and group of a container, such as 999:999; None is 10001:10001. A unit has an
+    account by name, which its runtime says."""
     command: Sequence[str] = ()
     """Replaces the image's command; what runs of an artefact."""
     tmpfs_mib: Mapping[str, int] = dataclasses.field(default_factory=lambda: {"/tmp": 64})  # noqa: S108
@@ -63,6 +64,9 @@ class WorkloadArgs:
     """Run in this order, once per release, before it starts."""
     registry: RegistryLogin | None = None
     """Opens the registry that the image comes from."""
+    keep_images: int | None = None
+    """How many images of releases that left stay on the host, so that a way back needs no registry;
+    None is 3. An artefact says it itself."""
     stop_seconds: int = 10
     """Between SIGTERM and SIGKILL."""
     after: Sequence[pulumi.Resource] = ()
@@ -92,7 +96,7 @@ class WorkloadArgs:
         check_secrets("secrets", self.secrets, self.environment)
         _check_limits(self)
         _check_jobs(self.jobs, self.host)
-        if not _USER.fullmatch(self.user):
+        if self.user is not None and not _USER.fullmatch(self.user):
             msg = f"user: must be numeric, as in 10001:10001 (got {self.user!r})"
             raise ValueError(msg)
         for path, mib in self.tmpfs_mib.items():
@@ -131,6 +135,9 @@ def _check_limits(args: WorkloadArgs) -> None:
         raise ValueError(msg)
     if not 1 <= args.stop_seconds <= 600:
         msg = f"stop_seconds: must be from 1 to 600 (got {args.stop_seconds})"
+        raise ValueError(msg)
+    if args.keep_images is not None and not 0 <= args.keep_images <= MOST_IMAGES:
+        msg = f"keep_images: must be from 0 to {MOST_IMAGES} (got {args.keep_images})"
         raise ValueError(msg)
     if args.revision < 1:
         msg = f"revision: must be at least 1 (got {args.revision})"

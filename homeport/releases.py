@@ -1,8 +1,9 @@
 """What a stack's apps ran before, and the way back: read from the engine's history, nowhere else.
 
 A program says in its output `release_settings` which setting makes each app's release, as in
-`{"web": "app.image"}`. What that setting was in each successful `up` is in the engine's history, so
-that listing releases asks no server.
+`{"web": "app.image"}`: a text, or an object such as an artefact's address with its hash. What that
+setting was in each successful `up` is in the engine's history, so that listing releases asks no
+server.
 """
 
 import dataclasses
@@ -24,7 +25,9 @@ class Past:
     app: str
     """The app's name."""
     value: str
-    """The setting's value, such as an image reference."""
+    """The setting's value, such as an image reference; what is no text is written as JSON."""
+    given: Any
+    """The same as the configuration holds it."""
     update: int
     """The number of the first update with it."""
     since: datetime
@@ -51,11 +54,17 @@ def settings(aim: stacks.Target) -> dict[str, str]:
 
 
 def history(aim: stacks.Target) -> list[dict[str, Any]]:
-    """Return the engine's updates of this stack, the newest first."""
+    """Return the engine's updates of this stack, the newest first.
+
+    A backend in files or a bucket does not number them: there the first is number 1.
+    """
     updates: list[dict[str, Any]] = json.loads(
         stacks.answer(aim, ["stack", "history", "--json", "--full-dates"])
     )
-    return updates
+    return [
+        {**update, "version": update["version"] or len(updates) - newer}
+        for newer, update in enumerate(updates)
+    ]
 
 
 def past(
@@ -67,20 +76,20 @@ def past(
     for app, setting in named.items():
         entries: list[Past] = []
         for update in reversed(done):
-            value = value_of(update["config"], project, setting)
-            if value is None or (entries and entries[-1].value == value):
+            given = given_in(update["config"], project, setting)
+            if given is None or (entries and entries[-1].given == given):
                 continue
             since = datetime.fromisoformat(update["startTime"]).astimezone(UTC)
-            entries.append(
-                Past(app=app, value=value, update=update["version"], since=since, current=False)
-            )
+            value = given if isinstance(given, str) else json.dumps(given, sort_keys=True)
+            about: dict[str, Any] = {"app": app, "value": value, "given": given}
+            entries.append(Past(**about, update=update["version"], since=since, current=False))
         if entries:
             entries[-1] = dataclasses.replace(entries[-1], current=True)
         found += reversed(entries)
     return found
 
 
-def value_of(config: Mapping[str, Any], project: str, setting: str) -> str | None:
+def given_in(config: Mapping[str, Any], project: str, setting: str) -> Any:  # noqa: ANN401 - any JSON
     """Return a plain setting of an update, such as `app.image`; None where there was none."""
     key, *path = setting.split(".")
     entry = config.get(f"{project}:{key}")
@@ -91,9 +100,20 @@ def value_of(config: Mapping[str, Any], project: str, setting: str) -> str | Non
         value = json.loads(value)
     for part in path:
         value = value.get(part) if isinstance(value, Mapping) else None
-    if value is None:
-        return None
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return value
+
+
+def leaves(path: str, given: Any) -> dict[str, str]:  # noqa: ANN401 - any JSON
+    """Return the plain values that a setting is made of, each by its path in the configuration."""
+    if isinstance(given, Mapping):
+        below = {f"{path}[{json.dumps(key)}]": value for key, value in given.items()}
+    elif isinstance(given, list):
+        below = {f"{path}[{number}]": value for number, value in enumerate(given)}
+    else:
+        return {path: given if isinstance(given, str) else json.dumps(given)}
+    return {
+        key: text for inner, value in below.items() for key, text in leaves(inner, value).items()
+    }
 
 
 def choose(entries: Iterable[Past], app: str, wanted: str | None) -> Past:
@@ -140,6 +160,10 @@ def rollback(aim: stacks.Target, app: str, wanted: str | None) -> Past:
     named = settings(aim)
     entry = choose(past(named, aim.name, history(aim)), app, wanted)
     file = aim.project / f"Pulumi.{aim.stack}.yaml"
-    key = f"{aim.name}:{named[app]}"
-    stacks.answer(aim, ["config", "set", "--config-file", str(file), "--path", key, entry.value])
+    key, options = f"{aim.name}:{named[app]}", ["--config-file", str(file), "--path"]
+    if not isinstance(entry.given, str):
+        # What only the present one has must not stay.
+        stacks.answer(aim, ["config", "rm", *options, key])
+    plain = [f"--plaintext={path}={text}" for path, text in leaves(key, entry.given).items()]
+    stacks.answer(aim, ["config", "set-all", *options, *plain])
     return entry

@@ -119,3 +119,10 @@ def remove_secrets(account: str, names: list[str]) -> None:
     """Remove secrets; those that are gone are no error."""
     for name in names:
         _rootless.run_as(account, "podman", "secret", "rm", name, check=False)
+
+
+def remove(account: str, name: str) -> None:
+    """Remove what is left of a container whose unit has been stopped, and its secrets."""
+    _rootless.run_as(account, "podman", "rm", "--force", "--ignore", "--volumes", name)
+    forget_told(account, name)
+    remove_secrets(account, secret_names(account, f"{name}-"))

@@ -12,6 +12,7 @@ from subprocess import CompletedProcess
 
 from _homeport import ROOT, StepError, at, run
 
+GENERATOR = "/usr/lib/systemd/user-generators/podman-user-generator"
 UNITS = ".config/containers/systemd"
 """Where a user's generator of Podman looks, below the account's home."""
 _REPLACE = (
@@ -127,6 +128,19 @@ def remove_unit(name: str, file: str) -> None:
     """Take a Quadlet unit away again."""
     run_as(name, "rm", "-f", str(units(name) / file))
     systemctl(name, "daemon-reload")
+
+
+def complaints(name: str, file: str) -> str:
+    """Return what Quadlet has against a unit; empty when it takes it."""
+    said = run_as(name, str(at(GENERATOR)), "--user", "--dryrun", check=False).stderr
+    lines = [line for line in said.splitlines() if file in line]
+    return "\n".join(line for line in lines if "Loading source" not in line)
+
+
+def stop(name: str, service: str) -> None:
+    """End a service, whether it runs, waits to run again, or is not there."""
+    systemctl(name, "stop", service, check=False)
+    systemctl(name, "reset-failed", service, check=False)
 
 
 def property_of(name: str, unit: str, names: Sequence[str]) -> dict[str, str]:

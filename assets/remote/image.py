@@ -2,13 +2,16 @@
 """Brings a release's image to the host and prints its id, and nothing else.
 
 A tag is resolved once per release: what was pulled first is written down, and a repeated `up` gives
-the same image even when the tag has moved. `down` forgets it, and with it that the release's jobs
-are done; then it removes images of its repository that no container and no release uses, beyond the
-newest few. The engine is Docker, or the Podman of the account that the document names; there the
-image also gets the name `tag`, by which the release's units call it.
+the same image even when the tag has moved. `down` forgets that the release's jobs are done; its
+image stays for a way back that asks no registry, until it is no longer among the newest `keep` of
+those whose releases left, or until the last release of the app leaves. What a container or another
+release uses never goes. The engine is Docker, or the Podman of the account that the document names;
+there the image also gets the name `tag`, by which the release's units call it.
 """
 
+import contextlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -16,10 +19,14 @@ from typing import Any
 
 from _engines import engine
 from _homeport import (
+    FOLDER,
     Spec,
     at,
     fail,
+    folder,
+    lock,
     main,
+    make_directory,
     other_receipts,
     read_receipt,
     receipts,
@@ -38,8 +45,8 @@ ROOM = "make room: `{0} system df` shows what takes it, `{0} image prune --all` 
 
 def up(spec: Spec) -> None:
     """Pull the image when that is needed, and print its id."""
-    name = f"image-{spec['app']}-{spec['release']}"
-    known = read_receipt(spec, name)
+    name = receipt(spec, spec["release"])
+    known = read_receipt(spec, name) or read(left(spec) / f"{spec['release']}.json")
     check_memory(spec["memory_mib"])
     reference = known.get("digest") or pullable(spec["image"])
     found = look(spec, known.get("id") or reference) if known or "@" in reference else {}
@@ -52,32 +59,94 @@ def up(spec: Spec) -> None:
             fail(f"{reference} was pulled but is not there", "", shown)
     if spec.get("tag"):
         engine(spec).run("tag", found["Id"], spec["tag"])
-    write_receipt(
-        spec, name, {"image": spec["image"], "id": found["Id"], "digest": digest_of(found, spec)}
-    )
+    about = {
+        "app": spec["app"],
+        "image": spec["image"],
+        "id": found["Id"],
+        "digest": digest_of(found, spec),
+    }
+    with lock(f"images-{spec['system']}"):
+        write_receipt(spec, name, {**about, "tag": spec.get("tag")})
+        (left(spec) / f"{spec['release']}.json").unlink(missing_ok=True)
     sys.stdout.write(found["Id"])
 
 
 def down(spec: Spec) -> None:
-    """Forget the release, and remove images that nobody will go back to."""
-    name = f"image-{spec['app']}-{spec['release']}"
-    own = read_receipt(spec, name).get("id")
-    remove_receipt(spec, name)
+    """Let the release leave, and remove images that nobody will go back to."""
     for path in receipts(spec).glob(f"job-{spec['app']}-{spec['release']}-*.json"):
         remove_receipt(spec, path.stem)
-    if spec.get("tag"):
-        engine(spec).run("untag", spec["tag"], spec["tag"], check=False)
-    repository = repository_of(spec["image"])
-    form = ["--no-trunc", "--format", "{{.ID}}"]
-    listed = engine(spec).run("images", *form, repository, check=False).stdout.split()
-    newest_first = list(dict.fromkeys(listed))
-    # What has lost its name, because its tag has moved on, is not in the list.
-    nameless = [own] if own and own not in newest_first else []
-    used = {receipt.get("id") for receipt in other_receipts(spec, "")} | in_use(spec)
-    for image in [*newest_first[KEPT:], *nameless]:
-        if image not in used:
-            # Fails when the image has names in other repositories; then it is not ours to remove.
-            engine(spec).run("rmi", image, check=False)
+    with lock(f"images-{spec['system']}"):
+        here = receipts(spec) / f"{receipt(spec, spec['release'])}.json"
+        if here.exists():
+            make_directory(left(spec), mode=0o700)
+            there = here.replace(left(spec) / f"{spec['release']}.json")
+            os.utime(there)
+        gone = forget(spec)
+        used = {image.get("id") for image in [*other_receipts(spec, ""), *all_left()]}
+        used |= in_use(spec) if gone else set()
+        for image in gone:
+            remove(spec, image, wholly=image["id"] not in used)
+        for path in (left(spec), left(spec).parent):
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def receipt(spec: Spec, release: str) -> str:
+    """Return the name of the receipt of a release's image."""
+    return f"image-{spec['app']}-{release}"
+
+
+def left(spec: Spec) -> Path:
+    """Return the folder that says, by release, which images of the app's old releases stay."""
+    return folder(spec) / "images" / str(spec["app"])
+
+
+def all_left() -> "list[dict[str, Any]]":
+    """Return the images that stay for old releases of all apps on this host."""
+    return [read(path) for path in at(FOLDER).glob("*/images/*/*.json")]
+
+
+def read(path: Path) -> "dict[str, Any]":
+    """Return what is known of a release's image; empty when nothing is."""
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def forget(spec: Spec) -> "list[dict[str, Any]]":
+    """Forget old releases beyond the newest few images, or all with the app; return what they had.
+
+    Releases that differ in their settings alone share an image, which counts once.
+    """
+    here = [read(path) for path in receipts(spec).glob(f"{receipt(spec, '*')}.json")]
+    # The pattern meets apps whose names begin like this one's.
+    serving = {image["id"] for image in here if image.get("app") == spec["app"]}
+    staying: set[str] = set()
+    gone = []
+    for path in sorted(left(spec).glob("*.json"), key=lambda path: -path.stat().st_mtime_ns):
+        image = read(path)
+        if serving and (image["id"] in serving | staying or len(staying) < spec.get("keep", KEPT)):
+            staying |= {image["id"]} - serving
+        else:
+            path.unlink()
+            gone.append(image)
+    return gone
+
+
+def remove(spec: Spec, image: "dict[str, Any]", *, wholly: bool) -> None:
+    """Take a release's name from its image; `wholly` takes the image too.
+
+    One that has names in other repositories is not ours to remove.
+    """
+    if image.get("tag"):
+        engine(spec).run("untag", image["tag"], image["tag"], check=False)
+    found = look(spec, image["id"]) if wholly else {}
+    tags, digests = found.get("RepoTags") or [], found.get("RepoDigests") or []
+    own = familiar(image["image"])
+    for tag in tags:
+        if familiar(tag) == own:
+            engine(spec).run("rmi", tag, check=False)
+    if found and {familiar(name) for name in [*tags, *digests]} <= {own}:
+        # Where the last name took the image with it, there is nothing left to remove.
+        engine(spec).run("rmi", image["id"], check=False)
 
 
 def in_use(spec: Spec) -> set[str]:
@@ -105,6 +174,11 @@ def repository_of(reference: str) -> str:
     name = reference.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return head + slash + last.partition(":")[0]
+
+
+def familiar(reference: str) -> str:
+    """Return the repository of a reference as Docker shows it, which leaves its own hub out."""
+    return repository_of(reference).removeprefix("docker.io/").removeprefix("library/")
 
 
 def look(spec: Spec, reference: str) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import _podman
 import _rootless
 from _homeport import (
     Spec,
-    at,
     fail,
     main,
     remove_receipt,
@@ -22,7 +21,6 @@ from _homeport import (
 )
 from _instances import last_lines
 
-GENERATOR = "/usr/lib/systemd/user-generators/podman-user-generator"
 SERVICES = {
     "container": "{}.service",
     "network": "{}-network.service",
@@ -48,7 +46,9 @@ def up(spec: Spec) -> None:
     verb = "restart" if changed else "start"
     started = _rootless.systemctl(account, verb, service, check=False)
     if started.returncode != 0:
-        said = "\n".join([started.stderr, complaints(account, file), own_lines(spec, service)])
+        said = "\n".join(
+            [started.stderr, _rootless.complaints(account, file), own_lines(spec, service)]
+        )
         cure = "mend the release and run `pulumi up` again"
         fail(f"{service} does not start", tail(said), cure)
     sys.stdout.write(f"started: {service}\n")
@@ -70,13 +70,6 @@ def service_of(spec: Spec) -> str:
     return SERVICES[spec["kind"]].format(spec["name"])
 
 
-def complaints(account: str, file: str) -> str:
-    """Return what Quadlet has against a unit; empty when it takes it."""
-    said = _rootless.run_as(account, str(at(GENERATOR)), "--user", "--dryrun", check=False).stderr
-    lines = [line for line in said.splitlines() if file in line]
-    return "\n".join(line for line in lines if "Loading source" not in line)
-
-
 def own_lines(spec: Spec, service: str) -> str:
     """Return the last lines of the unit."""
     name = service.removesuffix(".service")
@@ -87,7 +80,7 @@ def down(spec: Spec) -> None:
     """Stop the unit, and remove it and what it made."""
     account, file = spec["account"], file_of(spec)
     if _rootless.known(account):
-        stop(account, service_of(spec))
+        _rootless.stop(account, service_of(spec))
         {"container": remove_container, "network": remove_network, "volume": remove_volume}[
             spec["kind"]
         ](spec)
@@ -96,24 +89,15 @@ def down(spec: Spec) -> None:
     sys.stdout.write(f"removed: {file}\n")
 
 
-def stop(account: str, service: str) -> None:
-    """End a service, whether it runs, waits to run again, or is not there."""
-    _rootless.systemctl(account, "stop", service, check=False)
-    _rootless.systemctl(account, "reset-failed", service, check=False)
-
-
 def remove_container(spec: Spec) -> None:
     """Remove what is left of a container that has been stopped, and its secrets."""
-    account, name = spec["account"], spec["name"]
-    _rootless.run_as(account, "podman", "rm", "--force", "--ignore", "--volumes", name)
-    _podman.forget_told(account, name)
-    _podman.remove_secrets(account, _podman.secret_names(account, f"{name}-"))
+    _podman.remove(spec["account"], spec["name"])
 
 
 def remove_network(spec: Spec) -> None:
     """Remove a network that nothing uses any more."""
     account, name = spec["account"], spec["name"]
-    stop(account, service_of(spec))
+    _rootless.stop(account, service_of(spec))
     if _rootless.run_as(account, "podman", "network", "exists", name, check=False).returncode == 0:
         _rootless.run_as(account, "podman", "network", "rm", name, cure=IN_USE)
 

@@ -41,8 +41,7 @@ def work(spec: Spec) -> "dict[str, str]":
 
 def clear(account: str, service: str, file: str) -> None:
     """Remove the job, whatever it does."""
-    _rootless.systemctl(account, "stop", service, check=False)
-    _rootless.systemctl(account, "reset-failed", service, check=False)
+    _rootless.stop(account, service)
     _rootless.remove_unit(account, file)
 
 

@@ -6,33 +6,25 @@ the timer first and lets a run that is under way end, within its own time.
 """
 
 import sys
-import time
 
 import _accounts
 import _containers
 from _homeport import (
     Spec,
     at,
-    fail,
     main,
     receipts,
     remove_receipt,
     run,
     write_receipt,
 )
+from _timers import check_calendar, wait_for_run
 from _units import SERVICES, place, recorded, remove, remove_job, show, write
-
-POLL_SECONDS = 0.25
-UNDER_WAY = ("active", "activating", "deactivating", "reloading")
 
 
 def up(spec: Spec) -> None:
     """Write unit and timer, and start the timer."""
-    read = run(["systemd-analyze", "calendar", spec["calendar"]], check=False)
-    if read.returncode != 0:
-        said = read.stdout + read.stderr
-        cure = "correct schedule.calendar; `systemd-analyze calendar` on the host explains it"
-        fail(f"the host's systemd does not understand {spec['calendar']!r}", said, cure)
+    check_calendar(spec)
     service, timer = (at(f"{SERVICES}/{spec[key]}") for key in ("unit", "timer"))
     if spec.get("container"):
         image = _containers.image_of(spec)
@@ -52,9 +44,7 @@ def up(spec: Spec) -> None:
 def down(spec: Spec) -> None:
     """Stop the timer, wait for a run that is under way, and remove both."""
     run(["systemctl", "stop", spec["timer"]], check=False)
-    deadline = time.monotonic() + spec["timeout_seconds"]
-    while show(spec["unit"])["ActiveState"] in UNDER_WAY and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
+    wait_for_run(spec, lambda: show(spec["unit"])["ActiveState"])
     for unit in (spec["timer"], spec["unit"]):
         remove(unit, at(f"{SERVICES}/{unit}"))
     for job in spec.get("units", []):

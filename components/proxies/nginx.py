@@ -13,7 +13,7 @@ from ..remote import Argv, File
 from ..site_settings import SiteSettings
 from ..site_tls import Acme, InternalAuthority, ProvidedCertificate
 from ..tools import ASSETS
-from . import certificates, checks
+from . import certificates, checks, nginx_static
 from . import nginx_locations as locations
 from .nginx_locations import indent
 from .proxy import DEFAULT_HEADERS, SitePlan
@@ -57,7 +57,7 @@ def installation(system: str) -> Mapping[str, Any]:
     texts = {path: (ASSETS / "nginx" / name).read_text() for path, name in ours.items()}
     files = [
         File(path=path, content=text, mode=0o755 if path == FACTS else 0o644)
-        for path, text in texts.items()
+        for path, text in {**texts, **nginx_static.files()}.items()
     ]
     return {
         "packages": ["nginx", "certbot"],
@@ -80,7 +80,7 @@ def installation(system: str) -> Mapping[str, Any]:
 
 
 def refuse(plan: SitePlan) -> None:
-    """Refuse what nginx does not have: certificates on demand or of its own; static apps."""
+    """Refuse what nginx does not have: certificates on demand or of its own."""
     caddy = 'take ReverseProxyArgs(kind="caddy")'
     if plan.on_demand:
         msg = (
@@ -91,15 +91,9 @@ def refuse(plan: SitePlan) -> None:
     if isinstance(plan.tls, InternalAuthority):
         msg = (
             f"site {plan.name}: tls: nginx has no internal authority; give the certificate with "
-            f"ProvidedCertificate, or {caddy}"
+            'ProvidedCertificate, or take ReverseProxyArgs(kind="caddy")'
         )
         raise ValueError(msg)  # noqa: TRY004 - the type is right, the proxy is not
-    for route in plan.settings.routes:
-        if route.static:
-            msg = (
-                f"site {plan.name}: route {route.path}: static: nginx serves folders only; {caddy}"
-            )
-            raise ValueError(msg)
 
 
 def credentials(username: str, password_hash: str) -> str:
@@ -226,6 +220,9 @@ def _headers(settings: SiteSettings) -> list[str]:
         sent["Strict-Transport-Security"] = f'"max-age={settings.hsts_seconds}"'
     for name, value in sent.items():
         lines += [f"proxy_hide_header {name};", f"add_header {name} {value} always;"]
+    if any(route.static for route in settings.routes):
+        asked = {k: v for k, v in nginx_static.HEADERS.items() if k.lower() not in own}
+        lines += [f"add_header {name} {value} always;" for name, value in asked.items()]
     return lines
 
 

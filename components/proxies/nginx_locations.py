@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from ..site_routes import PathRoute
+from . import nginx_static
 from .proxy import SitePlan
 
 
@@ -26,19 +27,34 @@ def routes(plan: SitePlan) -> list[str]:
     """Return the locations, the longest path first: the first expression that matches is taken."""
     lines: list[str] = []
     for number, route in enumerate(plan.settings.routes_by_length):
-        match = "/" if route.path == "/" else f'~* "^{re.escape(route.path)}(?:/|$)"'
-        body = [*_access(route, plan, number), *_target(route)]
-        lines += [f"location {match} {{", *indent(body), "}"]
+        limit, access = _limit(route, plan, number), _access(route, plan)
+        if route.static:
+            missing = f"@missing_{number}"
+            served = nginx_static.served(route.static, route.path, missing)
+            not_found = nginx_static.not_found(route.static)
+            lines += _location(nginx_static.matcher(route.path), [*limit, *access, *served])
+            lines += _location(missing, [*access, *not_found])
+        else:
+            match = "/" if route.path == "/" else f'~* "^{re.escape(route.path)}(?:/|$)"'
+            lines += _location(match, [*limit, *access, *_target(route)])
     if not any(route.path == "/" for route in plan.settings.routes):
-        lines += ["location / {", "\treturn 404;", "}"]
+        lines += _location("/", ["return 404;"])
     return lines
 
 
-def _access(route: PathRoute, plan: SitePlan, number: int) -> list[str]:
+def _location(match: str, body: Sequence[str]) -> list[str]:
+    return [f"location {match} {{", *indent(body), "}"]
+
+
+def _limit(route: PathRoute, plan: SitePlan, number: int) -> list[str]:
+    if not route.rate_limit:
+        return []
+    burst = f" burst={route.rate_limit.burst} nodelay" if route.rate_limit.burst else ""
+    return [f"limit_req zone={_zone(plan, number)}{burst};", "limit_req_status 429;"]
+
+
+def _access(route: PathRoute, plan: SitePlan) -> list[str]:
     lines: list[str] = []
-    if route.rate_limit:
-        burst = f" burst={route.rate_limit.burst} nodelay" if route.rate_limit.burst else ""
-        lines += [f"limit_req zone={_zone(plan, number)}{burst};", "limit_req_status 429;"]
     if route.networks:
         lines += [*(f"allow {network};" for network in route.networks), "deny all;"]
     if plan.settings.basic_auth and route.public:

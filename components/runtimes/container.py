@@ -18,6 +18,7 @@ HARDENING: dict[str, Any] = {
     "log_opts": {"max-size": "10m", "max-file": "3"},
 }
 """What no container is without."""
+DEFAULT_USER = "10001:10001"
 CPU_PERIOD_MICROSECONDS = 100_000
 """In which a container may use its share of processors; Docker's own."""
 
@@ -33,7 +34,7 @@ def container_arguments(release: Release) -> dict[str, Any]:
         "name": release.name,
         "command": list(args.command) or None,
         "envs": sorted(f"{key}={value}" for key, value in variables.items()),
-        "user": args.user,
+        "user": user(args),
         "ports": _ports(port),
         # The provider leaves `bridge` again for the networks below; saying nothing is a diff.
         "network_mode": "bridge",
@@ -92,6 +93,11 @@ def _healthcheck(command_line: Sequence[str]) -> docker.ContainerHealthcheckArgs
         "retries": 3,
         "start_period": "1m0s",
     }
+
+
+def user(args: WorkloadArgs) -> str:
+    """Return the numeric user and group that a container runs as."""
+    return args.user or DEFAULT_USER
 
 
 def environment(

@@ -12,8 +12,8 @@ from ..leftovers import HALF_MADE
 from ..network import PrivateNetwork, PrivateNetworkArgs
 from ..schedule import Schedule
 from ..workload import WorkloadArgs
-from .container import container_arguments, environment, tmpfs
-from .engines import FREE_DISK_MIB, check_accounts
+from .container import container_arguments, environment, tmpfs, user
+from .engines import check_accounts, image_spec
 from .jobs import dumped, job_spec
 from .runtime import Instance, Release, Runtime
 from .secret_folders import secret_folders
@@ -52,7 +52,18 @@ class _Start:
         self._remote = release.args.host.remote
 
     def instance(self) -> Instance:
-        _, image, before = self._prepared()
+        # A container that was made just before the engine died is not in its state: only what was
+        # there before can take it away. Making this one opens no connection.
+        jobs = [self._job_container(job) for job in self._args.jobs]
+        leave = self._remote.step(
+            f"{self._release.app}-leave-{self._release.id}",
+            "container",
+            {"containers": [self._release.name, *jobs]},
+            up=False,
+            down=True,
+            opts=pulumi.ResourceOptions(parent=self._release.parent),
+        )
+        _, image, before = self._prepared(leave)
         container = docker.Container(
             f"{self._release.app}-{self._release.id}",
             image=image.stdout,
@@ -120,9 +131,9 @@ class _Start:
         return Instance(kind="systemd", name=name, resource=started)
 
     def _prepared(
-        self,
+        self, *first: pulumi.Resource
     ) -> tuple[list[PrivateNetwork], command.remote.Command, list[pulumi.Resource]]:
-        """Make everything that comes before the release itself starts."""
+        """Make everything that comes before the release itself starts; jobs come after `first`."""
         own = PrivateNetwork(
             self._release.app,
             PrivateNetworkArgs(host=self._args.host),
@@ -130,7 +141,7 @@ class _Start:
         )
         networks = [own, *self._args.networks]
         image = self._image()
-        before: list[pulumi.Resource] = [network.network for network in networks]
+        before: list[pulumi.Resource] = [*first, *(network.network for network in networks)]
         before += [volume.volume for volume in self._args.volumes.values()]
         before += self._args.after
         secrets = self._secrets()
@@ -147,7 +158,7 @@ class _Start:
         volumes = {path: volume.full_name for path, volume in args.volumes.items()}
         return {
             "networks": [network.full_name for network in networks],
-            "user": args.user,
+            "user": user(args),
             "memory_mib": args.memory_mib,
             "cpus": args.cpus,
             "tmpfs": tmpfs(args.tmpfs_mib),
@@ -160,12 +171,9 @@ class _Start:
             f"{self._release.app}-image-{self._release.id}",
             "image",
             {
-                "app": self._release.app,
-                "release": self._release.id,
+                **image_spec(self._release),
                 "image": self._args.image,
                 "docker_config": login.folder if login else None,
-                "memory_mib": self._args.memory_mib,
-                "disk_mib": FREE_DISK_MIB,
             },
             down=True,
             timeout_seconds=1800,
@@ -176,7 +184,7 @@ class _Start:
 
     def _secrets(self) -> command.remote.Command | None:
         """Write the secret files of the container and of its jobs, all in one step."""
-        uid, gid = (int(number) for number in self._args.user.split(":"))
+        uid, gid = (int(number) for number in user(self._args).split(":"))
         folders = secret_folders(self._release, uid=uid, gid=gid)
         if not folders:
             return None
@@ -187,6 +195,10 @@ class _Start:
             down=True,
             opts=pulumi.ResourceOptions(parent=self._release.parent),
         )
+
+    def _job_container(self, job: Job) -> str:
+        """Return the name of a job's container; the same for all releases."""
+        return f"{self._release.own}-{job.name}"
 
     def _job(
         self,
@@ -201,7 +213,7 @@ class _Start:
             "job",
             {
                 **job_spec(self._release, job),
-                "container": f"{self._release.own}-{job.name}",
+                "container": self._job_container(job),
                 "image": image.stdout,
                 "command": list(job.command),
                 "environment": environment(job.environment, job.secrets, self._release.id),

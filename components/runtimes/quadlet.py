@@ -11,12 +11,21 @@ from ..job import Job
 from ..network import PrivateNetwork, PrivateNetworkArgs
 from ..registry import FILE, qualified
 from ..rootless import RootlessAccount
+from ..schedule import Schedule
 from ..workload import WorkloadArgs
-from .engines import FREE_DISK_MIB, check_accounts
+from .engines import check_accounts, image_spec
 from .jobs import dumped, job_spec
-from .quadlet_container import container_unit, image_tag, job_name, job_unit, secret_name
+from .quadlet_container import (
+    container_unit,
+    image_tag,
+    job_name,
+    job_unit,
+    secret_name,
+    timed_unit,
+)
 from .runtime import Instance, Release, Runtime
 from .secret_folders import job_receipt
+from .unit import timer_text
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +50,10 @@ class Quadlet(Runtime):
         """Make network, image, secrets, jobs and unit."""
         return _Start(self.account, release).instance()
 
+    def schedule(self, release: Release, when: Schedule, timeout_seconds: int) -> Instance:
+        """Make the same, and a timer of the account's systemd in place of what always runs."""
+        return _Start(self.account, release).timer(when, timeout_seconds)
+
 
 class _Start:
     """Makes the resources of one release."""
@@ -51,12 +64,6 @@ class _Start:
         self._args = release.args
 
     def instance(self) -> Instance:
-        own = PrivateNetwork(
-            self._release.app,
-            PrivateNetworkArgs(host=self._args.host, account=self._account),
-            pulumi.ResourceOptions(parent=self._release.parent),
-        )
-        image = self._image()
         unit = {
             "name": self._release.name,
             "kind": "container",
@@ -64,7 +71,53 @@ class _Start:
         }
         # A step that dies, or whose unit does not start, is not in the engine's state: only what
         # was there before can remove it. Making this one opens no connection.
-        stop = self._step("stop", "quadlet", unit, [image], up=False, down=True)
+        stop = self._step("stop", "quadlet", unit, [self._image()], up=False, down=True)
+        start = self._step("start", "quadlet", unit, self._before(stop))
+        return Instance(
+            kind="podman",
+            name=self._release.name,
+            resource=start,
+            account=self._account.account,
+        )
+
+    def timer(self, when: Schedule, timeout_seconds: int) -> Instance:
+        release, seconds = self._release, timeout_seconds
+        own = {
+            "app": release.app,
+            "release": release.id,
+            "name": release.name,
+            "timeout_seconds": seconds,
+        }
+        spec = {
+            **own,
+            "content": timed_unit(release, seconds),
+            "timer_text": timer_text(release.own, release.id, when),
+            "calendar": when.calendar,
+        }
+        leave = self._step(
+            "leave",
+            "quadlettimer",
+            own,
+            [self._image()],
+            up=False,
+            down=True,
+            timeout_seconds=seconds + 120,
+        )
+        started = self._step("timer", "quadlettimer", spec, self._before(leave))
+        return Instance(
+            kind="podman",
+            name=f"{release.name}.timer",
+            resource=started,
+            account=self._account.account,
+        )
+
+    def _before(self, stop: pulumi.Resource) -> list[pulumi.Resource]:
+        """Make what else comes before the start, after that which takes the release away."""
+        own = PrivateNetwork(
+            self._release.app,
+            PrivateNetworkArgs(host=self._args.host, account=self._account),
+            pulumi.ResourceOptions(parent=self._release.parent),
+        )
         before: list[pulumi.Resource] = [stop, own.network, *self._args.after]
         before += [network.network for network in self._args.networks]
         before += [volume.volume for volume in self._args.volumes.values()]
@@ -74,13 +127,7 @@ class _Start:
         for job in self._args.jobs:
             before += dumped(self._release, job, before)
             before.append(self._job(job, before))
-        start = self._step("start", "quadlet", unit, before)
-        return Instance(
-            kind="podman",
-            name=self._release.name,
-            resource=start,
-            account=self._account.account,
-        )
+        return before
 
     def _step(
         self,
@@ -111,13 +158,10 @@ class _Start:
             "image",
             "image",
             {
-                "app": self._release.app,
-                "release": self._release.id,
+                **image_spec(self._release),
                 "image": qualified(self._args.image or ""),
                 "tag": image_tag(self._release),
                 "auth_file": f"{login.folder}/{FILE}" if login else None,
-                "memory_mib": self._args.memory_mib,
-                "disk_mib": FREE_DISK_MIB,
             },
             [login.step] if login else [],
             down=True,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from ..job import Job
 from ..quadlet_unit import literal, unit, word, words
-from .container import SECRETS_FOLDER, environment, tmpfs
+from .container import SECRETS_FOLDER, environment, tmpfs, user
 from .runtime import Release
 
 Line = tuple[str, str]
@@ -48,7 +48,7 @@ def container_unit(release: Release) -> str:
             "Container": [
                 *_common(release, release.name, variables, args.command),
                 *publish,
-                *_secrets(release.name, args.secrets, args.user),
+                *_secrets(release.name, args.secrets, user(args)),
                 *health(release.health_command),
             ],
             "Service": [
@@ -62,19 +62,37 @@ def container_unit(release: Release) -> str:
 
 def job_unit(release: Release, job: Job) -> str:
     """Return the unit of a job of a release, which ends."""
-    args, name = release.args, job_name(release, job)
+    name = job_name(release, job)
     variables = environment(job.environment, job.secrets, release.id)
+    container = [
+        *_common(release, name, variables, job.command),
+        *_secrets(name, job.secrets, user(release.args)),
+    ]
+    what = f"{release.own}, {job.name} of release {release.id}"
+    return _once(release, what, container, job.timeout_seconds)
+
+
+def timed_unit(release: Release, timeout_seconds: int) -> str:
+    """Return the unit that a timer starts, which runs to its end every time."""
+    args = release.args
+    variables = environment(args.environment, args.secrets, release.id)
+    container = [
+        *_common(release, release.name, variables, args.command),
+        *_secrets(release.name, args.secrets, user(args)),
+    ]
+    return _once(release, f"{release.own}, release {release.id}", container, timeout_seconds)
+
+
+def _once(release: Release, what: str, container: list[Line], timeout_seconds: int) -> str:
+    """Return the unit of something that ends by itself."""
     return unit(
         {
-            "Unit": [("Description", f"{release.own}, {job.name} of release {release.id}")],
-            "Container": [
-                *_common(release, name, variables, job.command),
-                *_secrets(name, job.secrets, args.user),
-            ],
+            "Unit": [("Description", what)],
+            "Container": container,
             "Service": [
-                *service(args.stop_seconds),
+                *service(release.args.stop_seconds),
                 ("Type", "oneshot"),
-                ("TimeoutStartSec", str(job.timeout_seconds)),
+                ("TimeoutStartSec", str(timeout_seconds)),
             ],
         }
     )
@@ -100,7 +118,7 @@ def _common(
 ) -> list[Line]:
     """Return what apps, workers and jobs have in common."""
     args = release.args
-    uid, gid = args.user.split(":")
+    uid, gid = user(args).split(":")
     labels = {"app": release.app, "release": release.id, "system": args.host.remote.system}
     volumes, folders = sorted(args.volumes.items()), sorted(tmpfs(args.tmpfs_mib).items())
     networks = sorted({release.own, *(network.full_name for network in args.networks)})
@@ -126,8 +144,8 @@ def _common(
     ]
 
 
-def _secrets(owner: str, secrets: Iterable[str], user: str) -> list[Line]:
-    uid, gid = user.split(":")
+def _secrets(owner: str, secrets: Iterable[str], whose: str) -> list[Line]:
+    uid, gid = whose.split(":")
     rights = f"uid={uid},gid={gid},mode=0400"
     return [
         ("Secret", f"{secret_name(owner, name)},type=mount,target={SECRETS_FOLDER}/{name},{rights}")

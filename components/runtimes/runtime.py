@@ -108,14 +108,10 @@ class Runtime(abc.ABC):
         instance do.
         """
 
-    def schedule(self, release: Release, when: Schedule, timeout_seconds: int) -> Instance:  # noqa: ARG002
+    @abc.abstractmethod
+    def schedule(self, release: Release, when: Schedule, timeout_seconds: int) -> Instance:
         """Make the resources of one release that runs to its end, again and again.
 
         Returns:
             The timer.
-
-        Raises:
-            ValueError: this runtime has no timers.
         """
-        msg = f"runtime: {type(self).__name__} has no timers; take another one for a CronJob"
-        raise ValueError(msg)

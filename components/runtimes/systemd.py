@@ -11,7 +11,7 @@ import pulumi_command as command
 from ..artefact import Artefact
 from ..job import Job
 from ..schedule import Schedule
-from ..workload import DEFAULT_USER, WorkloadArgs
+from ..workload import WorkloadArgs
 from . import unit
 from .jobs import dumped, job_spec
 from .runtime import Instance, Release, Runtime
@@ -62,14 +62,13 @@ class Systemd(Runtime):
             "networks": "it is on the host's own network: give it addresses of the loopback",
             "volumes": "run it as a container, or keep what it writes in a database",
             "registry": "there is no image to pull; leave it out",
+            "user": "it has an account by name: name it with Systemd(user=...)",
+            "keep_images": "say with ArtefactArgs(keep=...) how many artefacts stay",
         }
         for field, cure in cures.items():
-            if getattr(args, field):
+            if getattr(args, field) not in (None, (), {}, []):
                 msg = f"{field}: a unit has none; {cure}"
                 raise ValueError(msg)
-        if args.user != DEFAULT_USER:
-            msg = "user: a unit has an account by name; name it with Systemd(user=...)"
-            raise ValueError(msg)
         for words in (args.command, *(job.command for job in args.jobs)):
             if not _PROGRAM.fullmatch(words[0]) or ".." in words[0]:
                 msg = f"command: {words[0]!r} is no plain name of a program or path to one"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from homeport.cloud.instance import Cloud
+from tests.e2e.conftest import until
 from tests.e2e.goodbyes import Goodbyes
 from tests.e2e.load import Load
 from tests.e2e.local_stack import (
@@ -20,6 +21,7 @@ from tests.e2e.local_stack import (
     schema_of,
 )
 from tests.e2e.quadlet_account import AWKWARD, Account
+from tests.e2e.releases import Deployed, Releases
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 PROGRAM = Path(__file__).parent / "quadlet"
@@ -43,6 +45,22 @@ def stack(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lo
 @pytest.fixture(scope="module")
 def account(stack: LocalStack) -> Account:
     return Account(stack)
+
+
+@pytest.fixture
+def deployed(stack: LocalStack, account: Account) -> Deployed:
+    return Deployed(
+        stack=stack,
+        hostname=HOSTNAME,
+        setting="image",
+        values=(f"{IMAGE}:1.0.0", f"{IMAGE}:1.1.0"),
+        instances=account.instances,
+        expected=account.expected,
+    )
+
+
+class TestReleases(Releases):
+    """As on every runtime."""
 
 
 def load(stack: LocalStack) -> Load:
@@ -117,30 +135,20 @@ def test_a_release_change_loses_no_request_and_what_is_open_is_told_to_go_and_fi
     assert "/data/kept" in account.run(f"podman exec {stack.output('instance')} ls /data/kept")
 
 
-BROKEN = {
-    "never-healthy": (8, "was not healthy within 8 s: GET /healthz on its port"),
-    "crash-after:0": (90, "ended with exit code 70"),
-    "migration-fails": (60, "the job ended with exit code 1"),
-}
+def test_secrets_of_broken_releases_and_of_jobs_that_are_done_are_gone(
+    account: Account,
+) -> None:
+    assert account.secrets() == account.expected_secrets()
 
 
-def test_broken_releases_keep_the_old_one_and_the_next_up_converges(
+def test_a_cron_job_runs_in_a_container_that_goes_with_the_run(
     stack: LocalStack, account: Account
 ) -> None:
-    before, serving = stack.output("release"), account.expected()
-    with load(stack) as seen:
-        for setting, (seconds, said) in BROKEN.items():
-            stack.configure(fail_mode=setting, start_seconds=str(seconds))
-            printed = stack.up_fails()
-            assert said in printed, printed
-            assert "next: " in printed
-        stack.configure(fail_mode="none", start_seconds="60")
-        stack.up()
-        time.sleep(1)
-    assert seen.lost == {}
-    assert set(seen.releases) == {before}
-    assert account.instances() == serving
-    assert account.secrets() == account.expected_secrets()
+    asked = f"journalctl --quiet --output=cat --identifier={SYSTEM}-tidy || :"
+    until(lambda: "50% of $HOME" in stack.ssh(asked), 60, "a run of the cron job")
+    assert account.run("systemctl --user list-units --failed --plain --no-legend") == ""
+    timers = account.run("systemctl --user list-timers --all --plain --no-legend")
+    assert f"{stack.output('tidy')}" in timers
 
 
 def test_a_container_that_is_killed_is_started_again(stack: LocalStack, account: Account) -> None:

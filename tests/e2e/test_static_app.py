@@ -1,4 +1,4 @@
-"""Static apps behind a real proxy: changed under load, broken, taken back, restarted, removed."""
+"""Static apps behind each proxy: changed under load, broken, taken back, restarted, removed."""
 
 import dataclasses
 import gzip
@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from components.proxies.choice import chosen
+from components.proxies.proxy import Kind
 from homeport.cloud.instance import Cloud
 from tests.e2e.load import Load
 from tests.e2e.local_stack import LocalStack, changes, local_cloud, open_stack, running_up
@@ -22,7 +24,7 @@ from tests.e2e.local_stack import LocalStack, changes, local_cloud, open_stack, 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 PROGRAM = Path(__file__).parent / "statics"
 HOSTNAME = "statics.example.com"
-CONFIGURATION = "/etc/caddy/homeport.d/statics-test-site.caddy"
+PROXIES: tuple[Kind, ...] = ("caddy", "nginx")
 
 
 def build(folder: Path, number: int) -> str:
@@ -54,9 +56,10 @@ def zip_docs(path: Path) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Served:
-    """The stack, and a client of its site."""
+    """The stack, its proxy, and a client of its site."""
 
     stack: LocalStack
+    proxy: Kind
     client: httpx.Client
     scripts: dict[int, str]
 
@@ -69,6 +72,12 @@ class Served:
             },
             extensions={"sni_hostname": HOSTNAME},
         )
+
+    @property
+    def configuration(self) -> str:
+        """The file of the site on the server."""
+        proxy = chosen(self.proxy)
+        return f"{proxy.FOLDER}/statics-test-site{proxy.SUFFIX}"
 
     @property
     def number(self) -> str:
@@ -86,20 +95,24 @@ def number_of(answer: httpx.Response) -> str:
     return ",".join(sorted(set(re.findall(r"page (\d+)", answer.text)))) or "none"
 
 
-@pytest.fixture(scope="module")
-def served(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+@pytest.fixture(scope="module", params=PROXIES)
+def served(
+    request: pytest.FixtureRequest, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
     internet = local_cloud(cloud)
     stack = open_stack("statics", PROGRAM, tmp_path_factory.mktemp("statics"), internet)
     scripts = {number: build(stack.folder / f"page{number}", number) for number in (1, 2, 3)}
     zip_docs(stack.folder / "docs.zip")
-    stack.configure(system="debian-13", acme="letsencrypt-staging", page="page1")
+    stack.configure(
+        system="debian-13", proxy=request.param, acme="letsencrypt-staging", page="page1"
+    )
     try:
         stack.up()
         context = ssl.create_default_context(cafile=internet.environment["HOMEPORT_CA"])
         with httpx.Client(
             base_url=f"https://{stack.output('address')}", verify=context, timeout=15
         ) as client:
-            yield Served(stack, client, scripts)
+            yield Served(stack, request.param, client, scripts)
     finally:
         stack.destroy()
 
@@ -183,7 +196,8 @@ def test_only_the_proxy_may_read_the_files_and_nobody_change_them(served: Served
     modes = served.stack.ssh(
         f"find -L {folder}/live/site {folder}/live/hashed -printf '%m %u:%g\\n'"
     )
-    assert set(modes.split("\n")[:-1]) == {"750 root:caddy", "640 root:caddy"}
+    group = chosen(served.proxy).GROUP
+    assert set(modes.split("\n")[:-1]) == {f"750 root:{group}", f"640 root:{group}"}
     refused = served.stack.ssh(f"runuser -u nobody -- cat {folder}/live/site/index.html 2>&1 || :")
     assert "Permission denied" in refused
 
@@ -273,16 +287,17 @@ def test_a_proxy_that_does_not_show_the_release_gets_the_old_one_back_and_up_con
 ) -> None:
     link = f"{served.stack.output('folder')}/live"
     release = served.stack.ssh(f"basename $(readlink {link})").strip()
+    site, service = served.configuration, chosen(served.proxy).SERVICE
     served.stack.ssh(
-        f"cp -p {CONFIGURATION} /root/kept && sed -i s,page/live,page/releases/{release}, "
-        f"{CONFIGURATION} && systemctl reload caddy"
+        f"cp -p {site} /root/kept && sed -i s,page/live,page/releases/{release}, {site} "
+        f"&& systemctl reload {service}"
     )
     served.stack.configure(page="page3")
     printed = served.stack.up_fails()
     assert "gave something else than index.html of release" in printed
     assert "the release before serves again" in printed
     assert served.stack.ssh(f"readlink {link}").strip() == f"releases/{release}"
-    served.stack.ssh(f"mv /root/kept {CONFIGURATION} && systemctl reload caddy")
+    served.stack.ssh(f"mv /root/kept {site} && systemctl reload {service}")
     assert served.number == "1"
     served.stack.up()
     assert served.number == "3"
@@ -307,9 +322,11 @@ def test_the_release_survives_a_restart_of_the_server(served: Served) -> None:
 def test_without_site_and_apps_nothing_of_them_is_left(served: Served) -> None:
     served.stack.configure(served="false")
     served.stack.up()
-    left = served.stack.ssh("find /opt/homeport/statics-test /etc/caddy/homeport.d").split()
+    left = served.stack.ssh(
+        f"find /opt/homeport/statics-test {chosen(served.proxy).FOLDER}"
+    ).split()
     ours = [path.removeprefix("/opt/homeport/statics-test/") for path in left]
     found = [path for path in ours if not path.startswith("bin/")]
     assert not [path for path in found if path.startswith(("static", "artefacts"))]
     assert not [path for path in found if "static-" in path or "artefact-" in path]
-    assert CONFIGURATION not in left
+    assert served.configuration not in left

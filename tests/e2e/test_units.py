@@ -23,6 +23,7 @@ from tests.e2e.local_stack import (
     restarts,
     schema_of,
 )
+from tests.e2e.releases import Deployed, Releases
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 PROGRAM = Path(__file__).parent / "units"
@@ -57,6 +58,22 @@ def stack(
         yield stack
     finally:
         stack.destroy()
+
+
+@pytest.fixture
+def deployed(stack: LocalStack) -> Deployed:
+    return Deployed(
+        stack=stack,
+        hostname=HOSTNAME,
+        setting="artefact",
+        values=("first", "second"),
+        instances=lambda: units(stack),
+        expected=lambda: both(stack),
+    )
+
+
+class TestReleases(Releases):
+    """As on every runtime."""
 
 
 @pytest.fixture
@@ -128,32 +145,6 @@ def test_a_new_artefact_loses_no_request_and_leaves_the_old_one_for_a_way_back(
     assert before not in listed
     assert after in listed
     assert schema_of(stack, "units-test") == "0003"
-
-
-@pytest.mark.usefixtures("as_it_was")
-@pytest.mark.parametrize(
-    ("setting", "seconds", "said"),
-    [
-        ("never-healthy", 8, "was not healthy within 8 s: GET /healthz on its port"),
-        ("crash-after:0", 90, "ended with exit code 70"),
-        ("migration-fails", 60, "the job ended with exit code 1"),
-    ],
-)
-def test_a_broken_release_keeps_the_old_one_and_the_next_up_converges(
-    stack: LocalStack, setting: str, seconds: int, said: str
-) -> None:
-    before, own = stack.output("release"), both(stack)
-    with load(stack) as seen:
-        stack.configure(fail_mode=setting, start_seconds=str(seconds))
-        printed = stack.up_fails()
-        assert said in printed
-        assert "next: " in printed
-        # Back to the release that serves: nothing happens to it, the broken one goes.
-        reset(stack)
-        time.sleep(1)
-    assert seen.lost == {}
-    assert set(seen.releases) == {before}
-    assert units(stack) == own
 
 
 @pytest.mark.usefixtures("as_it_was")

@@ -91,7 +91,8 @@ def test_names_carry_the_release_so_that_two_of_them_can_run_side_by_side(
     own = [r.name for r in deployed.resources if r.name.startswith("web") and r.custom]
     assert sorted(own) == sorted(
         [f"web-{id_}"]
-        + [f"web-{r}-{id_}" for r in ["image", "secrets", "migrate", "seed", "drain", "switch"]]
+        + [f"web-{r}-{id_}" for r in ["leave", "image", "secrets", "migrate", "seed"]]
+        + [f"web-{r}-{id_}" for r in ["drain", "switch"]]
         + ["web-network"]
     )
     container = deployed.one("Container")
@@ -170,11 +171,24 @@ def test_jobs_run_in_order_after_image_and_secrets_and_before_the_container(
     deployed: Deployment,
 ) -> None:
     id_ = release(deployed)
-    first = {"web-network", "data-network", f"web-image-{id_}", f"web-secrets-{id_}"}
+    first = {"web-network", "data-network"}
+    first |= {f"web-{role}-{id_}" for role in ("leave", "image", "secrets")}
     assert before(deployed, step(deployed, "migrate")) == first
     assert before(deployed, step(deployed, "seed")) == first | {f"web-migrate-{id_}"}
     container = before(deployed, deployed.one("Container"))
     assert container == first | {f"web-migrate-{id_}", f"web-seed-{id_}"}
+
+
+def test_what_takes_a_dead_deploys_containers_away_is_there_before_them_and_opens_no_connection(
+    deployed: Deployment,
+) -> None:
+    leave, own = step(deployed, "leave"), "homeport-staging-web"
+    assert "create" not in leave.inputs
+    assert leave.inputs["delete"].endswith("/bin/container down")
+    names = [f"{own}-{release(deployed)}", f"{own}-migrate", f"{own}-seed"]
+    assert document(leave)["containers"] == names
+    # Nothing that takes long, or may fail, comes before it.
+    assert before(deployed, leave) == set()
 
 
 def test_the_guard_is_there_before_the_switch_and_opens_no_connection(
@@ -320,6 +334,7 @@ def test_a_worker_publishes_nothing_and_has_to_settle() -> None:
         ({"drain_seconds": -1}, "drain_seconds: must be from 0 to 3600"),
         ({"stop_seconds": 0}, "stop_seconds: must be from 1 to 600"),
         ({"revision": 0}, "revision: must be at least 1"),
+        ({"keep_images": -1}, "keep_images: must be from 0 to 100"),
         ({"user": "app"}, "user: must be numeric"),
         ({"environment": {"1A": "x"}}, "'1A' is no variable name"),
         ({"environment": {"A": "x "}}, "A begins or ends with blanks"),

@@ -1,4 +1,4 @@
-"""Cron jobs: the same release as a unit or in a container, with a timer in place of a route."""
+"""Cron jobs: the same release on each runtime, with a timer in place of a route."""
 
 import json
 import shutil
@@ -13,8 +13,11 @@ from components import secrets
 from components.artefact import Artefact, ArtefactArgs
 from components.artefact_source import LocalSource
 from components.cron_job import CronJob, CronJobArgs
+from components.rootless import RootlessAccount, RootlessAccountArgs
+from components.runtimes.quadlet import Quadlet
 from components.schedule import Schedule
 from tests.recorder import Deployment, record
+from tests.unit.fake_account import ACCOUNT, UNITS, FakeAccount
 from tests.unit.fake_commands import FakeCommands
 from tests.unit.fake_host import fake_host
 from tests.unit.tool_runner import SYSTEM, Ended, Machine
@@ -67,7 +70,7 @@ def deploy(build: Callable[[], object]) -> Deployment:
     return record(build, secrets={"password": "correct-horse-battery"})
 
 
-def job(**changes: Any) -> Callable[[], object]:
+def job(runtime: str = "docker", **changes: Any) -> Callable[[], object]:
     password = {"PASSWORD": "correct-horse-battery"}
 
     def program() -> None:
@@ -75,9 +78,13 @@ def job(**changes: Any) -> Callable[[], object]:
         plain = {"command": ["clean", "--all"], "memory_mib": 64, "schedule": DAILY}
         host = fake_host()
         what: dict[str, Any] = {"image": "example.com/shop:1"}
-        if changes.get("image", "") is None:
+        if runtime == "quadlet":
+            what["runtime"] = Quadlet(
+                account=RootlessAccount("apps", RootlessAccountArgs(host=host))
+            )
+        if runtime == "systemd":
             source = LocalSource(path="clean")
-            what["artefact"] = Artefact("clean", ArtefactArgs(host=host, source=source))
+            what = {"artefact": Artefact("clean", ArtefactArgs(host=host, source=source))}
         CronJob("clean", CronJobArgs(host=host, secrets=given, **{**plain, **what, **changes}))
 
     return program
@@ -92,15 +99,20 @@ def documents(deployment: Deployment) -> dict[str, dict[str, Any]]:
     }
 
 
-@pytest.mark.parametrize("image", ["example.com/shop:1", None])
-def test_a_timer_starts_it_and_its_removal_stands_before(image: str | None) -> None:
-    deployment = deploy(job(image=image))
+@pytest.mark.parametrize(
+    ("runtime", "tool"), [("docker", "timer"), ("systemd", "timer"), ("quadlet", "quadlettimer")]
+)
+def test_a_timer_starts_it_and_its_removal_stands_before(runtime: str, tool: str) -> None:
+    deployment = deploy(job(runtime))
     told = documents(deployment)
     outputs = deployment.one("CronJob").outputs
     assert outputs
     name = f"homeport-staging-clean-{outputs['release']}"
-    assert outputs["instance_name"] == told["timer"]["timer"] == f"{name}.timer"
-    assert told["timer"]["unit"] == told["leave"]["unit"] == f"{name}.service"
+    assert outputs["instance_name"] == f"{name}.timer"
+    for which in ({"name": name}, {"unit": f"{name}.service", "timer": f"{name}.timer"}):
+        if which.keys() & told["timer"].keys():
+            assert which.items() <= {key: told["timer"].get(key) for key in which}.items()
+            assert which.items() <= {key: told["leave"].get(key) for key in which}.items()
     assert told["timer"]["timer_text"].splitlines() == [
         "[Unit]",
         f"Description=homeport-staging-clean, release {outputs['release']}, when it runs",
@@ -120,17 +132,32 @@ def test_a_timer_starts_it_and_its_removal_stands_before(image: str | None) -> N
     )
     assert leave.urn in timer.options.dependencies
     assert "create" not in leave.inputs
-    assert leave.inputs["delete"].endswith("/bin/timer down")
+    assert leave.inputs["delete"].endswith(f"/bin/{tool} down")
     assert not deployment.of_type("Container")
 
 
 def test_a_unit_that_a_timer_starts_has_the_walls_of_any_other_and_ends_in_time() -> None:
-    text = documents(deploy(job(image=None, timeout_seconds=60)))["timer"]["text"]
+    text = documents(deploy(job("systemd", timeout_seconds=60)))["timer"]["text"]
     assert "Type=oneshot" in text
     assert "ProtectSystem=strict" in text
     assert "TimeoutStartSec=60s" in text
     assert "LoadCredential=PASSWORD:" in text
     assert "Restart=" not in text
+
+
+def test_a_container_that_an_accounts_timer_starts_is_that_of_any_release_and_ends_in_time() -> (
+    None
+):
+    deployment = deploy(job("quadlet", timeout_seconds=60))
+    told, release = documents(deployment)["timer"], deployment.one("CronJob").outputs
+    assert release
+    text = told["content"].splitlines()
+    assert 'Exec="clean" "--all"' in text
+    assert f"Image=localhost/homeport-staging/clean:{release['release']}" in text
+    assert {"ReadOnly=true", "DropCapability=all", "User=10001", "Type=oneshot"} <= set(text)
+    assert "TimeoutStartSec=60" in text
+    assert any(line.startswith(f"Secret={told['name']}-PASSWORD,type=mount") for line in text)
+    assert not [line for line in text if line.startswith(("Restart", "WantedBy", "Publish"))]
 
 
 def test_its_release_changes_with_its_times() -> None:
@@ -257,3 +284,86 @@ def test_a_container_is_made_anew_for_every_run_and_goes_with_it(
     assert '"--env=A=two \\"words\\"" "sha256:1" "clean" "50%%" "$$HOME"' in text
     assert '"--read-only" "--cap-drop=ALL"' in text
     assert commands.lines("systemctl daemon-reload")
+
+
+NAME = f"{SYSTEM}-clean-bbbb2222"
+QUADLET = {
+    "app": "clean",
+    "release": "bbbb2222",
+    "account": ACCOUNT,
+    "name": NAME,
+    "content": "[Container]\nImage=localhost/x\n",
+    "timer_text": "[Timer]\nOnCalendar=daily\n",
+    "calendar": "daily",
+    "timeout_seconds": 1,
+}
+TIMERS = "home/apps/.config/systemd/user"
+
+
+@pytest.fixture
+def account(machine: Machine) -> FakeAccount:
+    account = FakeAccount(machine)
+    account.add("systemd-analyze")
+    account.unit(f"{NAME}.service")
+    return account
+
+
+def test_an_accounts_timer_is_enabled_and_not_its_container(
+    machine: Machine, account: FakeAccount
+) -> None:
+    ended = machine.run("quadlettimer", "up", QUADLET)
+    assert (ended.code, ended.err) == (0, "")
+    assert account.units() == {f"{NAME}.container": QUADLET["content"]}
+    assert (machine.root / TIMERS / f"{NAME}.timer").read_text() == QUADLET["timer_text"]
+    assert account.asked()[-2:] == [
+        f"systemctl --user enable --quiet {NAME}.timer",
+        f"systemctl --user restart {NAME}.timer",
+    ]
+    assert not account.lines("systemctl --user start")
+    receipt = machine.receipt("timer-clean-bbbb2222")
+    assert receipt
+    assert {file["path"].rpartition("/")[0] for file in receipt["files"]} == {
+        str(machine.root / folder) for folder in (UNITS, TIMERS)
+    }
+
+
+def test_an_account_is_given_nothing_that_its_systemd_does_not_understand(
+    machine: Machine, account: FakeAccount
+) -> None:
+    account.answer("systemd-analyze", "Failed to parse calendar specification", code=1)
+    ended = machine.run("quadlettimer", "up", QUADLET)
+    assert "the host's systemd does not understand 'daily'" in ended.err
+    assert account.units() == {}
+
+
+def test_a_container_that_quadlet_does_not_take_fails_with_what_it_says(
+    machine: Machine, account: FakeAccount
+) -> None:
+    account.unit(f"{NAME}.service", LoadState="not-found")
+    generator = machine.write(
+        "usr/lib/systemd/user-generators/podman-user-generator",
+        f"#!/bin/sh\necho 'converting \"{NAME}.container\": unsupported key' >&2\n",
+    )
+    generator.chmod(0o755)
+    ended = machine.run("quadlettimer", "up", QUADLET)
+    assert ended.code == 1
+    assert f"Quadlet makes no service of {NAME}.container" in ended.err
+    assert "unsupported key" in ended.err
+
+
+def test_an_accounts_run_under_way_ends_before_its_container_and_secrets_go(
+    machine: Machine, account: FakeAccount
+) -> None:
+    assert machine.run("quadlettimer", "up", QUADLET).code == 0
+    account.forget()
+    account.unit(f"{NAME}.service", ActiveState="activating")
+    account.answer("podman secret ls", f"{NAME}-PASSWORD\nother\n")
+    assert machine.run("quadlettimer", "down", {**QUADLET, "timeout_seconds": 3}).code == 0
+    asked = account.asked()
+    assert asked[0] == f"systemctl --user disable --now {NAME}.timer"
+    assert len(account.lines("systemctl --user show")) >= 2
+    assert f"podman rm --force --ignore --volumes {NAME}" in asked
+    assert account.lines("podman secret rm") == [f"podman secret rm {NAME}-PASSWORD"]
+    assert account.units() == {}
+    assert list((machine.root / TIMERS).iterdir()) == []
+    assert machine.receipt("timer-clean-bbbb2222") is None

@@ -1,6 +1,7 @@
 """What the proxies are told: whole files compared with golden ones, the same sites for each."""
 
 import dataclasses
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from components.dns_challenge import HetznerDns
 from components.proxies import caddy, nginx
 from components.proxies.choice import chosen
 from components.proxies.proxy import Kind, SitePlan
+from components.proxies.static import FILE_ENDINGS
 from components.secrets import Secret
 from components.site_access import BasicAuth, ClientAddress, Maintenance
 from components.site_headers import content_security_policy
@@ -89,6 +91,12 @@ SITES = {
     "with-a-certificate-of-its-own": plan(
         tls=ProvidedCertificate(name="own", certificate="PEM", key=secret("PEM"))
     ),
+    "static": plan(
+        routes=[
+            PathRoute(static=static("shop", single_page=True)),
+            PathRoute(path="/docs", static=static("docs"), strip_prefix=True),
+        ]
+    ),
 }
 HETZNER = HetznerDns(zone="example.com", token=secret("x"))
 SITES["with-all-names-below-one"] = plan(
@@ -104,12 +112,6 @@ ONLY: dict[Kind, dict[str, SitePlan]] = {
             hostnames=["shop.example.com", "*.shop.example.com", "*"],
             redirects_from=["www.example.com"],
             tls=dataclasses.replace(AUTHORITY, on_demand=ASK),
-        ),
-        "static": plan(
-            routes=[
-                PathRoute(static=static("shop", single_page=True)),
-                PathRoute(path="/docs", static=static("docs"), strip_prefix=True),
-            ]
         ),
     },
     "nginx": {
@@ -199,8 +201,6 @@ def test_what_a_proxy_cannot_do_is_refused_with_the_cure() -> None:
         nginx.refuse(ONLY["caddy"]["on-demand"])
     with pytest.raises(ValueError, match=r"site web: tls: nginx has no .*ProvidedCertificate"):
         nginx.refuse(ONLY["caddy"]["internal"])
-    with pytest.raises(ValueError, match=r"site web: route /: static: nginx .*kind=\"caddy\""):
-        nginx.refuse(ONLY["caddy"]["static"])
     with pytest.raises(ValueError, match=r"kind: must be one of caddy, nginx \(got 'apache'\)"):
         chosen("apache")  # type: ignore[arg-type]
 
@@ -258,10 +258,27 @@ def test_the_site_of_somebody_else_that_answers_for_all_names_goes_on_doing_so()
 
 
 def test_all_that_nginx_shares_with_other_sites_has_names_of_our_own() -> None:
-    shared = (nginx.ASSETS / "nginx" / "sites.conf").read_text()
-    named = [line.split() for line in shared.splitlines() if line.startswith(("map ", "geo "))]
-    assert named
+    read = (nginx.SITES, nginx.FOLDER)
+    files = [f for f in nginx.installation("shop-staging")["files"] if f.path.startswith(read)]
+    lines = [line for file in files for line in file.content.splitlines()]
+    named = [line.split() for line in lines if line.startswith(("map ", "geo "))]
+    assert len(named) > 5
     assert all(words[-2].startswith("$homeport_") for words in named)
+
+
+def test_both_proxies_know_the_same_endings_that_no_page_has() -> None:
+    asked = next(
+        file.content
+        for file in nginx.installation("shop-staging")["files"]
+        if file.path == f"{nginx.FOLDER}/static.conf"
+    )
+    (pattern,) = re.findall(r'"~\*(.*)" "";', asked)
+    text = caddy.site(SITES["static"])
+    for ending in FILE_ENDINGS:
+        assert re.search(pattern, f"/a.b.{ending.upper()}", re.IGNORECASE)
+        assert f" *.{ending}" in text
+    assert not re.search(pattern, "/people/ann@example.org")
+    assert not re.search(pattern, "/js")
 
 
 def test_a_limit_is_a_sensible_number() -> None:

@@ -53,14 +53,22 @@ def test_the_time_is_that_of_the_first_update_with_the_value() -> None:
 
 
 def test_a_secret_or_missing_setting_is_none() -> None:
-    assert releases.value_of({"shop:a": {"value": "x", "secret": True}}, "shop", "a") is None
-    assert releases.value_of({}, "shop", "a") is None
-    assert releases.value_of({"shop:a": {"value": "{}"}}, "shop", "a.b") is None
+    assert releases.given_in({"shop:a": {"value": "x", "secret": True}}, "shop", "a") is None
+    assert releases.given_in({}, "shop", "a") is None
+    assert releases.given_in({"shop:a": {"value": "{}"}}, "shop", "a.b") is None
 
 
-def test_a_setting_that_is_no_text_is_shown_as_json() -> None:
-    config = {"shop:a": {"objectValue": {"b": {"url": "u", "at": 1}}}}
-    assert releases.value_of(config, "shop", "a.b") == '{"at": 1, "url": "u"}'
+def test_a_setting_that_is_no_text_is_shown_as_json_and_set_value_by_value() -> None:
+    files = {"url": "u", "at": 1, "to": ["x", {"a.b": True}]}
+    first = {**update(1, ""), "config": {"shop:a": {"objectValue": {"b": files}}}}
+    (entry,) = releases.past({"web": "a.b"}, "shop", [first])
+    assert entry.value == '{"at": 1, "to": ["x", {"a.b": true}], "url": "u"}'
+    assert releases.leaves("shop:a.b", entry.given) == {
+        'shop:a.b["url"]': "u",
+        'shop:a.b["at"]': "1",
+        'shop:a.b["to"][0]': "x",
+        'shop:a.b["to"][1]["a.b"]': "true",
+    }
 
 
 @pytest.mark.parametrize(

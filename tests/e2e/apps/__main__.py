@@ -128,6 +128,7 @@ Site(
 pulumi.export("address", machine.address)
 pulumi.export("ssh", machine.ssh_command)
 pulumi.export("release", web.release)
+pulumi.export("release_settings", {"web": "image"})
 pulumi.export("container", web.instance_name)
 pulumi.export("port", web.port)
 pulumi.export("worker", worker.instance_name)

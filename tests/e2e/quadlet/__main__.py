@@ -4,6 +4,7 @@ import pulumi
 
 from components import secrets
 from components.app import App, AppArgs
+from components.cron_job import CronJob, CronJobArgs
 from components.dns import DnsRecords, DnsRecordsArgs, RecordSet
 from components.health import HealthCheck
 from components.hetzner_server import HetznerServer, HetznerServerArgs
@@ -13,6 +14,7 @@ from components.registry import RegistryLogin, RegistryLoginArgs
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
 from components.rootless import RootlessAccount, RootlessAccountArgs
 from components.runtimes.quadlet import Quadlet
+from components.schedule import Schedule
 from components.site import Site, SiteArgs
 from components.site_routes import PathRoute
 from components.volume import Volume, VolumeArgs
@@ -128,6 +130,17 @@ def deploy() -> None:
             health=HealthCheck(path="/healthz"),
         ),
     )
+    tidy = CronJob(
+        "tidy",
+        CronJobArgs(
+            host=host,
+            runtime=quadlet,
+            image="busybox:1.37",
+            memory_mib=16,
+            command=["echo", "50% of", "$HOME"],
+            schedule=Schedule(calendar="*:*:0/15"),
+        ),
+    )
     Site(
         "site",
         SiteArgs(
@@ -139,10 +152,12 @@ def deploy() -> None:
         pulumi.ResourceOptions(depends_on=[records]),
     )
     pulumi.export("release", web.release)
+    pulumi.export("release_settings", {"web": "image"})
     pulumi.export("instance", web.instance_name)
     pulumi.export("database", database.instance_name)
     pulumi.export("greeter", greeter.instance_name)
     pulumi.export("port", web.port)
+    pulumi.export("tidy", tidy.instance_name)
 
 
 if config.get_bool("deployed", True):

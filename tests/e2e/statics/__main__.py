@@ -1,11 +1,14 @@
 """One server with a site of two static apps, which the tests then change."""
 
+from typing import cast
+
 import pulumi
 
 from components.artefact import Artefact, ArtefactArgs
 from components.artefact_source import LocalSource
 from components.dns import DnsRecords, DnsRecordsArgs, RecordSet
 from components.hetzner_server import HetznerServer, HetznerServerArgs
+from components.proxies.proxy import Kind
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
 from components.site import Site, SiteArgs
 from components.site_routes import PathRoute
@@ -32,7 +35,10 @@ records = DnsRecords(
 proxy = ReverseProxy(
     "proxy",
     ReverseProxyArgs(
-        host=host, acme_email="ops@example.com", acme_directory=config.require("acme")
+        host=host,
+        kind=cast("Kind", config.require("proxy")),
+        acme_email="ops@example.com",
+        acme_directory=config.require("acme"),
     ),
 )
 

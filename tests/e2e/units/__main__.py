@@ -201,6 +201,7 @@ if config.get_bool("apps") is not False:
         pulumi.ResourceOptions(depends_on=[records]),
     )
     pulumi.export("release", web.release)
+    pulumi.export("release_settings", {"web": "artefact"})
     pulumi.export("unit", web.instance_name)
     pulumi.export("port", web.port)
     pulumi.export("worker", worker.instance_name)
