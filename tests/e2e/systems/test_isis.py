@@ -9,13 +9,14 @@ import hcloud
 import pytest
 
 from homeport import stacks
+from homeport.cloud import served
 from homeport.cloud.instance import Cloud
 from tests.e2e.conftest import until
 from tests.e2e.deployed import Deployed
 from tests.e2e.load import Load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
-IMAGE = "registry.example.com/homeport/archive"
+NEXT = "registry.example.com/homeport/archive:1.1.0"
 STABLE_PORT = 3003
 
 
@@ -132,8 +133,9 @@ def test_the_accounts_journal_is_read_by_the_documented_command(isis: Deployed) 
 
 def test_a_release_under_load_loses_no_request_and_its_jobs_ran_first(isis: Deployed) -> None:
     before = isis.outputs()["release"]
+    assert isis.aim.cloud
     with load(isis) as seen:
-        isis.up(app__image=f"{IMAGE}:1.1.0")
+        isis.up(app__image=f"{NEXT}@{served.digests(isis.aim.cloud)[NEXT]}")
         until(lambda: len(seen.releases) > 1, 60, "an answer of the new release")
     after = isis.outputs()["release"]
     assert seen.lost == {}
