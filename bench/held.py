@@ -19,16 +19,23 @@ PATIENCE_SECONDS = 15.0
 """A websocket whose echo takes longer is broken."""
 PAUSE_SECONDS = 0.2
 """Before a new connection after a broken one."""
+HTTPS = 443
+
+
+class NeverOpenError(Exception):
+    """Says why a connection could not be opened."""
 
 
 class Held:
     """Holds connections to a site from entering a `with` block to leaving it.
 
-    It counts how they ended; what it closes itself at the end does not count.
+    It counts how they ended; what it closes itself at the end does not count. Where one cannot be
+    opened it goes on trying, and that counts once, however often it tried.
     """
 
-    def __init__(self, site: Site, *, websockets: int, streams: int) -> None:
+    def __init__(self, site: Site, *, websockets: int, streams: int, port: int = HTTPS) -> None:
         self._site = site
+        self._port = port
         self._numbers = (websockets, streams)
         self._context = ssl.create_default_context(cafile=site.ca_file)
         self._stop = threading.Event()
@@ -43,8 +50,17 @@ class Held:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
+        self.stop()
         self._thread.join()
+
+    def stop(self) -> None:
+        """Have all connections closed, and return before they are."""
+        self._stop.set()
+
+    @property
+    def running(self) -> bool:
+        """Whether some are still open."""
+        return self._thread.is_alive()
 
     async def _run(self) -> None:
         websockets, streams = self._numbers
@@ -58,53 +74,74 @@ class Held:
 
     async def _keep(self, kind: str) -> None:
         hold = self._websocket if kind == "websocket" else self._stream
+        shut = False
         while True:
-            problem = await hold()
+            try:
+                problem, counts = await hold(), True
+            except NeverOpenError as error:
+                problem, counts, shut = str(error), not shut, True
+            else:
+                shut = False
             if not problem:
                 self.goodbyes[kind] += 1
                 continue
-            self.broken[f"{kind}: {problem}"] += 1
+            self.broken[f"{kind}: {problem}"] += counts
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _websocket(self) -> str:
         """Talk through one websocket until it ends; return why that was wrong."""
         site = self._site
-        url = f"wss://{site.hostname}/ws/echo"
         try:
-            async with connect(
-                url, ssl=self._context, host=site.address, port=443, proxy=None
-            ) as socket:
-                while True:
-                    await socket.send("still there?")
-                    await asyncio.wait_for(socket.recv(), PATIENCE_SECONDS)
-                    with contextlib.suppress(TimeoutError):
-                        # Nothing comes unasked but the end.
-                        await asyncio.wait_for(socket.recv(), TALK_SECONDS)
+            socket = await connect(
+                f"wss://{site.hostname}/ws/echo",
+                ssl=self._context,
+                host=site.address,
+                port=self._port,
+                proxy=None,
+            )
+        except (OSError, TimeoutError, WebSocketException) as error:
+            raise NeverOpenError(_told(error)) from error
+        try:
+            while True:
+                await socket.send("still there?")
+                await asyncio.wait_for(socket.recv(), PATIENCE_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    # Nothing comes unasked but the end.
+                    await asyncio.wait_for(socket.recv(), TALK_SECONDS)
         except ConnectionClosed as closed:
             return losses.of_websocket(closed.rcvd.code if closed.rcvd else None)
-        except (OSError, TimeoutError, WebSocketException) as error:
-            return f"{type(error).__name__}: {error}"
+        except TimeoutError:
+            return f"no echo within {PATIENCE_SECONDS:g} s"
+        finally:
+            await socket.close()
 
     async def _stream(self) -> str:
         """Read one event stream until it ends; return why that was wrong."""
         site, last = self._site, ""
-        try:
-            async with (
-                httpx.AsyncClient(
-                    verify=self._context, timeout=PATIENCE_SECONDS, trust_env=False
-                ) as client,
-                client.stream(
-                    "GET",
-                    f"https://{site.address}/api/events",
-                    headers={"Host": site.hostname},
-                    extensions={"sni_hostname": site.hostname},
-                ) as answer,
-            ):
-                if answer.status_code != httpx.codes.OK:
-                    return losses.of_request(answer.status_code, "")
+        async with httpx.AsyncClient(
+            verify=self._context, timeout=PATIENCE_SECONDS, trust_env=False
+        ) as client:
+            request = client.build_request(
+                "GET",
+                f"https://{site.address}:{self._port}/api/events",
+                headers={"Host": site.hostname},
+                extensions={"sni_hostname": site.hostname},
+            )
+            try:
+                answer = await client.send(request, stream=True)
+                answer.raise_for_status()
+            except httpx.HTTPError as error:
+                raise NeverOpenError(_told(error)) from error
+            try:
                 async for line in answer.aiter_lines():
                     name, colon, value = line.partition(": ")
                     last = value if colon and name == "event" else last
-        except httpx.HTTPError as error:
-            return f"{type(error).__name__}: {error}"
+            except httpx.HTTPError as error:
+                return _told(error)
+            finally:
+                await answer.aclose()
         return losses.of_stream(last)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -33,18 +33,26 @@ def median(tool: str, metric: str, values: Sequence[float], unit: str = "s") -> 
     return Row(tool, metric, round(statistics.median(values), 3), unit, len(values))
 
 
-def write(name: str, rows: Sequence[Row]) -> Path:
+def write(name: str, rows: Sequence[Row]) -> None:
     """Write `bench/results/NAME.json` and print the rows as a table."""
+    save(name, rows)
+    show(name, rows)
+
+
+def save(name: str, rows: Sequence[Row]) -> None:
+    """Write `bench/results/NAME.json`."""
     FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"{name}.json"
     first = {"tool": "command", "metric": f"make bench NAME={name}", "value": 0, "unit": "", "n": 1}
     lines = [json.dumps(row) for row in [first, *map(dataclasses.asdict, rows)]]
-    path.write_text("[\n  " + ",\n  ".join(lines) + "\n]\n")
-    table = Table("tool", "metric", "value", "unit", "n", title=name, title_justify="left")
+    (FOLDER / f"{name}.json").write_text("[\n  " + ",\n  ".join(lines) + "\n]\n")
+
+
+def show(title: str, rows: Sequence[Row]) -> None:
+    """Print rows as a table."""
+    table = Table("tool", "metric", "value", "unit", "n", title=title, title_justify="left")
     for row in rows:
         table.add_row(row.tool, row.metric, f"{row.value:g}", row.unit, str(row.n))
     Console().print(table)
-    return path
 
 
 def read(name: str) -> list[Row]:

@@ -270,7 +270,7 @@ def wait_idle(port: int, deadline: float) -> int:
             return left
         # The kernel lists those that ended in the last minute too: with many of them a look takes
         # its time, which the apps need more.
-        time.sleep(max(POLL_SECONDS, 9 * (now - began)))
+        time.sleep(min(max(POLL_SECONDS, 9 * (now - began)), deadline - now))
 
 
 def connections(port: int) -> int:

@@ -34,7 +34,8 @@ def main() -> None:
             number = options.peers if tool.name in peers.NAMES else options.deploys
             rows = measured(tool, number, options.timed).rows(tool.name)
             before = results.read("deploy")
-            results.write("deploy", results.merged(before, rows, [*OURS, *peers.NAMES]))
+            results.save("deploy", results.merged(before, rows, [*OURS, *peers.NAMES]))
+            results.show("deploy", rows)
 
 
 def tools(running: instance.Cloud, wanted: Sequence[str]) -> Iterator[Tool]:

@@ -64,6 +64,7 @@ def app(name: str, **how: Any) -> list[PathRoute]:  # noqa: ANN401 - fields of A
             health=HealthCheck(path=setting.HEALTH_PATH),
             environment=setting.ENVIRONMENT,
             drain_seconds=setting.DRAIN_SECONDS,
+            graceful_stop=True,
             **how,
         ),
     )
