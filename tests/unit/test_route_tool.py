@@ -399,12 +399,12 @@ def test_a_release_that_was_told_to_go_is_started_again_when_it_is_wanted_after_
 def test_nothing_is_switched_for_a_deploy_that_has_ended(machine: Machine) -> None:
     with release(statuses=[503]) as server:
         listening(machine, server.port)
-        alone = machine.start("route", "up", spec(server, server.port))
-        assert alone.stdout
-        alone.stdout.close()
-        assert alone.stderr
-        said = alone.stderr.read()
-        alone.wait(timeout=60)
+        with machine.start("route", "up", spec(server, server.port)) as alone:
+            assert alone.stdout
+            alone.stdout.close()
+            assert alone.stderr
+            said = alone.stderr.read()
+            alone.wait(timeout=60)
     assert alone.returncode == 1
     assert "the deploy that started this step has ended" in said
     assert machine.routes() is None
