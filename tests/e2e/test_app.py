@@ -296,8 +296,8 @@ def test_the_stable_port_is_there_over_ipv4_for_the_machine_itself_alone(
         "::1": "closed",
         stack.output("address"): "closed",
     }.items():
-        connect = f"timeout 5 bash -c ': </dev/tcp/{address}/{stack.output('port')}' 2>&1"
-        said = stack.ssh(f"{connect} >/dev/null && echo open || echo closed")
+        connect = f"timeout 5 bash -c ': </dev/tcp/{address}/{stack.output('port')}'"
+        said = stack.ssh(f"{connect} >/dev/null 2>&1 && echo open || echo closed")
         assert said.strip() == answer, address
 
 
