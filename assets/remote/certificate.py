@@ -51,7 +51,9 @@ def up(spec: Spec) -> None:
     with lock(f"certificates-{spec['system']}"):
         before = read_receipt(spec, receipt(spec))
         if "copy" in spec:
-            write_atomic(renewed_file(spec), json.dumps(spec).encode(), mode=0o600)
+            # A step of its own: this one is still running when certbot runs it.
+            again = {**spec, "step": f"{spec['step']}-renewed"}
+            write_atomic(renewed_file(spec), json.dumps(again).encode(), mode=0o600)
         if before and before["email"] != spec["email"]:
             run([*certbot(spec, "update_account"), "--email", spec["email"], *server(spec)])
         # Few tries: an authority allows few failures in an hour.

@@ -149,12 +149,13 @@ def _served(plan: SitePlan, main: Sequence[str]) -> list[list[str]]:
     if not plan.on_demand:
         return [_block(settings.hostnames, [*_tls(plan), *main])]
     known = [name for name in settings.hostnames if not name.startswith("*")]
+    # Each in a block of its own: beside another name, `https://` would not be on demand.
     asked = ["https://" if n == "*" else n for n in settings.hostnames if n not in known]
     shared = [f"import {plan.own}"]
     return [
         _block([f"({plan.own})"], main),
         _block(known, [*_tls(plan), *shared]),
-        _block(asked, [*_tls(plan, "on_demand"), *shared]),
+        *(_block([name], [*_tls(plan, "on_demand"), *shared]) for name in asked),
     ]
 
 
