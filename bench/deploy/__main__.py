@@ -18,11 +18,7 @@ from bench.deploy.series import Tool
 from homeport.cloud import instance
 
 FAR_MILLISECONDS = 30
-OURS = [
-    ours.name(runtime, proxy)
-    for proxy, runtimes in setting.RUNTIMES.items()
-    for runtime in runtimes
-]
+OURS = [ours.name(runtime, proxy) for proxy in setting.PROXIES for runtime in setting.RUNTIMES]
 
 
 def main() -> None:
@@ -43,8 +39,8 @@ def tools(running: instance.Cloud, wanted: Sequence[str]) -> Iterator[Tool]:
     if any(name in wanted for name in OURS):
         say("building the artefacts")
         ours.build_artefacts()
-    for proxy, runtimes in setting.RUNTIMES.items():
-        here = [runtime for runtime in runtimes if ours.name(runtime, proxy) in wanted]
+    for proxy in setting.PROXIES:
+        here = [runtime for runtime in setting.RUNTIMES if ours.name(runtime, proxy) in wanted]
         if here:
             say(f"making the stack {proxy}")
             stack = ours.Stack.made(running, proxy)

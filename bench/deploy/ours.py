@@ -66,7 +66,7 @@ class Stack:
     @classmethod
     def made(cls, running: instance.Cloud, proxy: str) -> "Stack":
         """Make the server with everything on it; takes about two minutes."""
-        stack = cls(proxy, running, dict.fromkeys(setting.RUNTIMES[proxy], 0))
+        stack = cls(proxy, running, dict.fromkeys(setting.RUNTIMES, 0))
         lab.logged_up(stack.target, **stack.versions)
         return stack
 

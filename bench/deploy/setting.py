@@ -6,11 +6,10 @@ SYSTEM = "debian-13"
 """Of every server."""
 PYTHON = "3.13"
 """What the system has."""
-RUNTIMES = {
-    "caddy": ("docker", "quadlet", "systemd", "static"),
-    "nginx": ("docker", "quadlet", "systemd"),
-}
-"""What runs behind each of the proxies; nginx serves no static apps."""
+PROXIES = ("caddy", "nginx")
+"""What stands before the apps; each has a server of its own."""
+RUNTIMES = ("docker", "quadlet", "systemd", "static")
+"""What runs behind each of the proxies."""
 HEALTH_PATH = "/livez"
 """The load touches no database, and so there is none."""
 MEMORY_MIB = 256

@@ -88,7 +88,7 @@ def routes(runtime: str) -> list[PathRoute]:
             return [PathRoute(static=page)]
 
 
-for name in setting.RUNTIMES[kind]:
+for name in setting.RUNTIMES:
     Site(
         name,
         SiteArgs(
