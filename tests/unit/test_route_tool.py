@@ -404,6 +404,7 @@ def test_nothing_is_switched_for_a_deploy_that_has_ended(machine: Machine) -> No
         alone.stdout.close()
         assert alone.stderr
         said = alone.stderr.read()
+        alone.stderr.close()
         alone.wait(timeout=60)
     assert alone.returncode == 1
     assert "the deploy that started this step has ended" in said
