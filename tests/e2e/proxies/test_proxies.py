@@ -118,3 +118,16 @@ def test_where_a_filter_of_somebody_else_stands_the_proxy_reloads_itself(server:
         assert server.answers
     finally:
         server.run("nft", "delete", "table", "ip", "theirs")
+
+
+def test_a_restart_of_dockers_engine_leaves_apps_running_and_the_site_answers_again(
+    server: Server,
+) -> None:
+    # It cuts what goes through the engine's port handlers: docs/switch.md says how much.
+    started = ("sh", "-c", "docker inspect -f '{{.State.StartedAt}}' $(docker ps -q)")
+    before = server.run(*started)
+    with server.load() as load:
+        server.run("systemctl", "restart", "docker")
+        until(lambda: server.answers, 120, "an answer")
+    print(f"{server.kind}: {dict(load.answers)}, worst {load.worst_seconds:.1f} s")
+    assert server.run(*started) == before
