@@ -12,6 +12,7 @@ from .host import Host
 from .remote import Remote
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
+WEB_PORTS = (80, 443)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -188,10 +189,17 @@ def nft_rules(rule: Rule) -> list[str]:
         everyone = any(n.prefixlen == 0 for n in networks)
         joined = ", ".join(str(n) for n in ipaddress.collapse_addresses(networks))  # type: ignore[type-var]
         source = f"meta nfproto ipv{version}" if everyone else f"{word} saddr {{ {joined} }}"
-        match = (
-            f"{icmp} type echo-request"
-            if rule.protocol == "icmp"
-            else f"{rule.protocol} dport {rule.port}"
-        )
-        lines.append(f"{source} {match} accept{comment}")
+        lines += [f"{source} {match} accept{comment}" for match in _matches(rule, icmp)]
     return lines
+
+
+def _matches(rule: Rule, icmp: str) -> list[str]:
+    """Return what a rule lets in, in nft's words, its sources apart."""
+    if rule.protocol == "icmp":
+        return [f"{icmp} type echo-request"]
+    match = [f"{rule.protocol} dport {rule.port}"]
+    if rule.protocol == "tcp" and rule.port in WEB_PORTS:
+        # Its visitors may be led to a stand-in of the proxy, which listens elsewhere.
+        asked = f"ct original proto-dst {rule.port}"
+        match.append(f"meta l4proto tcp ct status dnat {asked}")
+    return match

@@ -7,7 +7,7 @@ import pulumi_command as command
 
 from .dns_challenge import DnsChallenge
 from .host import Host
-from .proxies import checks
+from .proxies import checks, standin
 from .proxies.choice import chosen
 from .proxies.proxy import Kind, Proxy
 from .site_tls import Acme, OnDemand
@@ -33,6 +33,8 @@ class ReverseProxyArgs:
     """Where the certificate authority writes to."""
     acme_directory: str = "letsencrypt"
     """The authority: `letsencrypt`, `letsencrypt-staging`, or the https URL of its directory."""
+    upgraded_by: str = ""
+    """A word whose change upgrades the proxy's packages, which are held, and starts it anew."""
 
     def __post_init__(self) -> None:
         """Refuse what no authority would take, and a proxy that is none.
@@ -91,6 +93,8 @@ class ReverseProxy(pulumi.ComponentResource):
             then=[self.server.RELOAD],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[guard]),
         )
+        if args.upgraded_by:
+            self._upgrade(name, args.upgraded_by)
         self.register_outputs({"account": self.account})
 
     def certificates(
@@ -98,3 +102,13 @@ class ReverseProxy(pulumi.ComponentResource):
     ) -> Acme:
         """Return this proxy's authority for a site that gets its certificates in another way."""
         return dataclasses.replace(self.authority, challenge=challenge, on_demand=on_demand)
+
+    def _upgrade(self, name: str, word: str) -> None:
+        """Upgrade the packages; what was installed just now is new already."""
+        self.host.remote.step(
+            f"{name}-upgrade",
+            "proxyupgrade",
+            {"upgraded_by": word, "packages": self.server.UPGRADED, "about": standin.ABOUT},
+            timeout_seconds=2400,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.ready]),
+        )

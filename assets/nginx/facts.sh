@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes what differs between machines and not between sites, for every start and every change of
-# nginx: whether there is IPv6, which name servers there are, how this version says HTTP/2.
+# nginx: whether there is IPv6, which name servers there are, what this version knows.
 set -eu
 folder=/run/homeport-nginx
 mkdir -p "$folder"
@@ -25,6 +25,9 @@ if dpkg --compare-versions "$version" ge 1.25.1; then
 else
 	listen '443 ssl http2' | put https.conf
 fi
+# A kept connection is announced to end after this time, so that a process that nobody new comes to
+# can be ended soon.
+if dpkg --compare-versions "$version" ge 1.19.10; then echo 'keepalive_time 30s;'; fi | put keep.conf
 listen 80 | put http.conf
 awk '
 	$1 == "nameserver" && $2 !~ /%/ { found = found " " ($2 ~ /:/ ? "[" $2 "]" : $2) }

@@ -11,7 +11,7 @@ from ..site_routes import PathRoute
 from ..site_settings import SiteSettings
 from ..site_tls import Acme, InternalAuthority
 from ..tools import ASSETS
-from . import caddy_static, checks
+from . import caddy_static, checks, standin
 from .proxy import DEFAULT_HEADERS, SitePlan
 
 SERVICE = "caddy"
@@ -32,7 +32,13 @@ CHECK: Sequence[Argv] = (
     ),
 )
 _ONE_ENDPOINT: Argv = ("sh", "-c", (ASSETS / "caddy" / "endpoint.sh").read_text())
-RELOAD: Argv = ("sh", "-c", (ASSETS / "caddy" / "reload.sh").read_text())
+RELOAD: Argv = ("sh", "-c", (ASSETS / "standin" / "reload.sh").read_text(), "reload", SERVICE)
+UPGRADED: Sequence[str] = ("caddy",)
+STANDIN: Mapping[str, Any] = standin.about(
+    SERVICE,
+    "/run/caddy",
+    ("caddy", "reload", "--force", "--config", CONFIGURATION, "--adapter", "caddyfile"),
+)
 
 
 def guard() -> Mapping[str, Any]:
@@ -44,9 +50,10 @@ def installation(system: str) -> Mapping[str, Any]:  # noqa: ARG001 - other prox
     """Return what does not depend on the stack, so that several on one host share it."""
     return {
         "packages": ["caddy"],
-        "hold": ["caddy"],
+        "hold": list(UPGRADED),
         "directories": [
             {"path": "/etc/systemd/system/caddy.service.d"},
+            {"path": standin.FOLDER},
             {"path": FOLDER, "mode": "0750", "group": GROUP},
         ],
         "files": [
@@ -55,6 +62,7 @@ def installation(system: str) -> Mapping[str, Any]:  # noqa: ARG001 - other prox
                 content=(ASSETS / "caddy" / "unit.conf").read_text(),
             ),
             File(path=CONFIGURATION, content=(ASSETS / "caddy" / "Caddyfile").read_text()),
+            *standin.files(STANDIN),
         ],
         "units_enabled": ["caddy.service"],
     }
@@ -86,6 +94,7 @@ def site(plan: SitePlan) -> str:
     headers = _headers(settings)
     client = _client(settings)
     main = [
+        "import homeport_leaving",
         *_log(plan.own),
         *(["encode zstd gzip"] if settings.compress else []),
         *headers,

@@ -13,7 +13,7 @@ from ..remote import Argv, File
 from ..site_settings import SiteSettings
 from ..site_tls import Acme, InternalAuthority, ProvidedCertificate
 from ..tools import ASSETS
-from . import certificates, checks, nginx_static
+from . import certificates, checks, nginx_static, standin
 from . import nginx_locations as locations
 from .nginx_locations import indent
 from .proxy import DEFAULT_HEADERS, SitePlan
@@ -27,11 +27,16 @@ KEY_GROUP = "root"
 BCRYPT_COST = 5
 CONFIGURATION = "/etc/nginx/nginx.conf"
 SITES = "/etc/nginx/sites-enabled/"
-FACTS = "/usr/local/lib/homeport/nginx-facts"
+FACTS = f"{standin.FOLDER}/nginx-facts"
+COPY = f"{standin.FOLDER}/nginx-copy"
 LOG_FOLDER = "/var/log/nginx"
 """Holds one access log per site; the package rotates it."""
 CHECK: Sequence[Argv] = ((FACTS,), ("nginx", "-t", "-q"))
-RELOAD: Argv = ("sh", "-c", (ASSETS / "nginx" / "reload.sh").read_text())
+RELOAD: Argv = ("sh", "-c", (ASSETS / "standin" / "reload.sh").read_text(), "reload", SERVICE)
+UPGRADED: Sequence[str] = ("nginx",)
+STANDIN: Mapping[str, Any] = standin.about(
+    SERVICE, "/run/homeport-nginx", ("nginx", "-s", "reload")
+)
 _LONGEST_HASHED_NAME = 40
 
 
@@ -49,6 +54,7 @@ def installation(system: str) -> Mapping[str, Any]:
     """
     ours = {
         FACTS: "facts.sh",
+        COPY: "copy.py",
         "/etc/systemd/system/nginx.service.d/homeport.conf": "unit.conf",
         "/etc/nginx/modules-enabled/99-homeport.conf": "main.conf",
         f"{SITES}zz-homeport": "sites.conf",
@@ -56,19 +62,19 @@ def installation(system: str) -> Mapping[str, Any]:
     }
     texts = {path: (ASSETS / "nginx" / name).read_text() for path, name in ours.items()}
     files = [
-        File(path=path, content=text, mode=0o755 if path == FACTS else 0o644)
+        File(path=path, content=text, mode=0o755 if path in (FACTS, COPY) else 0o644)
         for path, text in {**texts, **nginx_static.files()}.items()
     ]
     return {
         "packages": ["nginx", "certbot"],
-        "hold": ["nginx"],
+        "hold": list(UPGRADED),
         "directories": [
             {"path": "/etc/systemd/system/nginx.service.d"},
-            {"path": FACTS.rpartition("/")[0]},
+            {"path": standin.FOLDER},
             {"path": FOLDER, "mode": "0750", "group": GROUP},
             {"path": certificates.CHALLENGES},
         ],
-        "files": [*files, *certificates.renewal(system)],
+        "files": [*files, *standin.files(STANDIN), *certificates.renewal(system)],
         "gone_if_alone": {
             "path": f"{SITES}default",
             "package": "nginx-common",

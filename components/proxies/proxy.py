@@ -69,6 +69,10 @@ class Proxy(Protocol):
     """Fails when it would not take the configuration that lies on the host."""
     RELOAD: Argv
     """Makes it take that configuration; leaves one alone that does not run."""
+    STANDIN: Mapping[str, Any]
+    """What its stand-in has to know of it."""
+    UPGRADED: Sequence[str]
+    """The packages that are held, and upgraded when a person says so."""
 
     def guard(self) -> Mapping[str, Any]:
         """Return what the tool `proxyguard` has to know."""

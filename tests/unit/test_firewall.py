@@ -48,9 +48,18 @@ def test_a_wrong_rule_is_refused_with_field_value_and_cure(
 
 
 def test_a_rule_for_everyone_has_a_line_for_each_family() -> None:
-    assert nft_rules(Rule(port=80, comment="http")) == [
-        'meta nfproto ipv4 tcp dport 80 accept comment "http"',
-        'meta nfproto ipv6 tcp dport 80 accept comment "http"',
+    assert nft_rules(Rule(port=25, comment="mail")) == [
+        'meta nfproto ipv4 tcp dport 25 accept comment "mail"',
+        'meta nfproto ipv6 tcp dport 25 accept comment "mail"',
+    ]
+
+
+@pytest.mark.parametrize("port", [80, 443])
+def test_who_may_reach_the_proxy_may_reach_its_stand_in_and_nobody_else(port: int) -> None:
+    assert nft_rules(Rule(port=port, networks=("198.51.100.0/24",))) == [
+        f"ip saddr {{ 198.51.100.0/24 }} tcp dport {port} accept",
+        "ip saddr { 198.51.100.0/24 } meta l4proto tcp ct status dnat "
+        f"ct original proto-dst {port} accept",
     ]
 
 

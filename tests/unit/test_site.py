@@ -14,6 +14,7 @@ import pytest
 
 from components import secrets
 from components.dns_challenge import DynamicDns, HetznerDns
+from components.proxies import caddy, standin
 from components.reverse_proxy import AUTHORITIES, ReverseProxy, ReverseProxyArgs
 from components.site import Site, SiteArgs, expected_status
 from components.site_access import BasicAuth, Maintenance, lets_host_in, password_hash
@@ -75,14 +76,25 @@ def test_the_proxy_is_the_distributions_and_what_it_is_told_depends_on_no_stack(
     assert files == {
         "/etc/systemd/system/caddy.service.d/homeport.conf": (ASSETS / "unit.conf").read_text(),
         "/etc/caddy/Caddyfile": (ASSETS / "Caddyfile").read_text(),
+        **{file.path: file.content for file in standin.files(caddy.STANDIN)},
     }
     assert made["units_enabled"] == ["caddy.service"]
 
 
 def test_the_proxys_admin_interface_is_a_socket_in_a_folder_that_only_it_can_enter() -> None:
-    assert "admin unix//run/caddy/admin.sock" in (ASSETS / "Caddyfile").read_text()
+    address = "admin unix/{$RUNTIME_DIRECTORY:/run/caddy}/admin.sock"
+    assert address in (ASSETS / "Caddyfile").read_text()
     unit = (ASSETS / "unit.conf").read_text()
     assert "RuntimeDirectory=caddy\nRuntimeDirectoryMode=0700\n" in unit
+
+
+def test_packages_are_upgraded_when_the_word_for_it_changes_and_not_otherwise() -> None:
+    assert not [r for r in deploy().resources if r.name == "proxy-upgrade"]
+    deployment = deploy(proxy_args={"upgraded_by": "november"})
+    made = document(deployment, "proxy-upgrade")
+    assert (made["upgraded_by"], made["packages"]) == ("november", ["caddy"])
+    installed = deployment.one("Command", "proxy")
+    assert installed.urn in deployment.one("Command", "proxy-upgrade").options.dependencies
 
 
 def test_nothing_is_installed_before_the_guard_has_looked() -> None:
@@ -107,7 +119,8 @@ def test_a_site_is_a_file_that_is_checked_before_caddy_takes_it() -> None:
         "--adapter",
         "caddyfile",
     ]
-    assert made["then"] == [["sh", "-c", (ASSETS / "reload.sh").read_text()]]
+    reload = (ASSETS.parent / "standin" / "reload.sh").read_text()
+    assert made["then"] == [["sh", "-c", reload, "reload", "caddy"]]
 
 
 def test_a_site_tells_the_guard_of_routes_which_ports_it_uses() -> None:

@@ -89,8 +89,17 @@ class Machine:
 
     def start(self, tool: str, verb: str, spec: dict[str, Any]) -> "subprocess.Popen[str]":
         """Start a tool and give it its document."""
-        process = subprocess.Popen(
-            [sys.executable, "-B", "-S", str(ROOT / "assets/remote" / f"{tool}.py"), verb],
+        process = self.start_script(ROOT / "assets/remote" / f"{tool}.py", verb)
+        assert process.stdin
+        process.stdin.write(json.dumps({"system": SYSTEM, "step": f"the {tool} step", **spec}))
+        process.stdin.close()
+        process.stdin = None
+        return process
+
+    def start_script(self, path: Path, verb: str) -> "subprocess.Popen[str]":
+        """Start a script that finds this machine's folder and commands in its environment."""
+        return subprocess.Popen(
+            [sys.executable, "-B", "-S", str(path), verb],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -104,11 +113,6 @@ class Machine:
                 **self.environment,
             },
         )
-        assert process.stdin
-        process.stdin.write(json.dumps({"system": SYSTEM, "step": f"the {tool} step", **spec}))
-        process.stdin.close()
-        process.stdin = None
-        return process
 
     def run(self, tool: str, verb: str, spec: dict[str, Any]) -> Ended:
         """Run a tool to its end."""

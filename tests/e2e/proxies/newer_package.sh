@@ -1,0 +1,24 @@
+#!/bin/sh
+# Offers the host a newer version of a package that it has: the same content, one number higher.
+set -eu
+package=$1
+folder=/srv/newer
+rm -rf "$folder"
+mkdir -p "$folder"
+cd "$folder"
+chmod 0755 .
+(apt-get -qq update && apt-get -qq download "$package") >/dev/null 2>&1
+dpkg-deb -R ./*.deb content
+rm ./*.deb
+version=$(dpkg-query -W -f '${Version}' "$package")+1
+sed -i "s/^Version: .*/Version: $version/" content/DEBIAN/control
+dpkg-deb -Znone -b content package.deb >/dev/null
+{
+	cat content/DEBIAN/control
+	echo "Filename: ./package.deb"
+	echo "Size: $(stat -c %s package.deb)"
+	echo "SHA256: $(sha256sum package.deb | cut -d ' ' -f 1)"
+} >Packages
+rm -r content
+echo "deb [trusted=yes] file:$folder ./" >/etc/apt/sources.list.d/newer.list
+echo "$version"
