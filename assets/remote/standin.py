@@ -31,7 +31,7 @@ def give_back(spec: Spec) -> None:
             except StepError as error:
                 pause = AGAIN_SECONDS
                 sys.stderr.write(_standin.said(error))
-            if not _standin.running():
+            if not _standin.running() and not _standin.leaving(spec, None).exists():
                 run(["nft", "delete", "table", *_standin.TABLE.split()], check=False)
                 return
         time.sleep(pause)
@@ -40,6 +40,9 @@ def give_back(spec: Spec) -> None:
 def step(spec: Spec) -> None:
     """Do what can be done now: end stand-ins that have left, restart the proxy when it has."""
     here = _standin.current()
+    if here is not None and here not in _standin.running():
+        _standin.point(None)
+        here = None
     if here is None and _standin.leaving(spec, None).exists():
         # The stand-in that had the traffic is gone, and the proxy has not had its change yet.
         here = _standin.stand_in(spec)
@@ -65,4 +68,6 @@ def ended(_: Spec) -> None:
 
 if __name__ == "__main__":
     about = json.loads(Path(__file__).with_name("proxy.json").read_text())
+    # Runs of one step wait for each other; these three must not.
+    about["step"] = "-".join(sys.argv[1:])
     main({"change": _standin.change, "give-back": give_back, "ended": ended}, about)

@@ -43,7 +43,7 @@ def files(known: Mapping[str, Any]) -> Sequence[File]:
         )
         for name in _PROGRAM
     ]
-    told = json.dumps({**known, "system": "", "step": "standin"}, indent=1, sort_keys=True) + "\n"
+    told = json.dumps({**known, "system": ""}, indent=1, sort_keys=True) + "\n"
     return [
         *program,
         File(path=ABOUT, content=told),

@@ -122,6 +122,19 @@ def test_the_proxy_is_restarted_when_its_last_connection_has_ended_and_serves_ag
     ]
 
 
+def test_a_change_does_not_wait_until_the_one_before_has_settled(
+    host: StandinHost, giving_back: Callable[[], "subprocess.Popen[str]"]
+) -> None:
+    host.run("change")
+    host.sockets(443)
+    process = giving_back()
+    until((host.machine.root / "run/lock/homeport-standin--give-back").exists)
+    assert host.run("change").code == 0
+    assert host.run("ended").code == 0
+    assert process.poll() is None
+    assert "nft leads to 31082" in host.log
+
+
 def test_connections_that_do_not_end_are_cut_when_their_time_is_over(host: StandinHost) -> None:
     host.run("change")
     host.sockets(443)
@@ -141,6 +154,18 @@ def test_a_proxy_that_does_not_come_up_stays_without_traffic(
     assert "nft leads to the proxy" not in host.log
     assert "homeport-standin@1.service" in host.active
     assert host.leaving(None).exists()
+
+
+def test_a_stand_in_that_died_with_its_own_helper_is_noticed_all_the_same(
+    host: StandinHost,
+) -> None:
+    host.run("change")
+    host.set(active=["caddy.service"])
+    assert host.run("give-back").code == 0
+    log = host.log
+    assert log.index("nft leads to the proxy") < log.index("systemctl restart caddy")
+    assert log[-1] == "nft delete table inet homeport_proxy"
+    assert not host.leaving(None).exists()
 
 
 def test_a_proxy_that_has_stopped_meanwhile_gets_no_traffic_before_it_runs(
@@ -163,7 +188,7 @@ def test_a_stand_in_that_died_leaves_the_traffic_to_the_proxy_and_another_takes_
     host.set(active=["caddy.service"])
     host.run("ended")
     assert host.log[-1] == "nft leads to the proxy"
-    host.run("give-back")
+    assert host.run("give-back").code == 0
     after = host.log[host.log.index("nft leads to the proxy") :]
     assert "nft leads to 31081" in after
     assert after.index("nft leads to 31081") < after.index("systemctl restart caddy")

@@ -98,7 +98,7 @@ def test_a_stand_in_knows_its_visitors_and_open_websockets_stay_where_they_are(
 def test_a_stand_in_that_is_killed_leaves_the_traffic_to_the_proxy(server: Server) -> None:
     with server.websocket():
         server.run("systemctl", "reload", server.kind)
-        server.run("systemctl", "kill", "--signal=KILL", "homeport-standin@1")
+        server.run("systemctl", "kill", "--signal=KILL", "homeport-standin@1.service")
         until(lambda: server.answers, 120, "an answer")
     server.settle()
     assert server.answers
