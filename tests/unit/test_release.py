@@ -104,9 +104,11 @@ def test_whatever_configures_a_container_or_its_way_to_serve_makes_a_release(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"drain_seconds": 5}, {"graceful_stop": True}, {"port": 10_007}], ids=str
+    "changes",
+    [{"drain_seconds": 5}, {"graceful_stop": True}, {"port": 10_007}, {"keep_images": 5}],
+    ids=str,
 )
-def test_what_concerns_only_the_route_makes_no_release(changes: dict[str, Any]) -> None:
+def test_what_concerns_only_the_route_or_old_releases_makes_no_release(changes: dict[str, Any]) -> None:
     assert release_of(**changes) == release_of()
 
 
@@ -116,7 +118,7 @@ def test_every_setting_of_an_app_was_thought_of() -> None:
     known = (
         "host image artefact runtime memory_mib cpus environment secrets networks volumes user "
         "command tmpfs_mib jobs registry stop_seconds after revision health container_port port "
-        "drain_seconds graceful_stop"
+        "drain_seconds graceful_stop keep_images"
     )
     assert {field.name for field in dataclasses.fields(AppArgs)} == set(known.split())
 

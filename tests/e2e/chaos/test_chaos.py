@@ -43,7 +43,7 @@ def site(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         stack.destroy()
 
 
-@pytest.mark.parametrize(("victim", "step"), itertools.product(VICTIMS, STEPS))
+@pytest.mark.parametrize(("victim", "step"), list(itertools.product(VICTIMS, STEPS)))
 def test_it_serves_throughout_and_the_next_up_converges(
     site: Site, victim: str, step: str, record_property: Callable[[str, object], None]
 ) -> None:
