@@ -108,7 +108,9 @@ def test_whatever_configures_a_container_or_its_way_to_serve_makes_a_release(
     [{"drain_seconds": 5}, {"graceful_stop": True}, {"port": 10_007}, {"keep_images": 5}],
     ids=str,
 )
-def test_what_concerns_only_the_route_or_old_releases_makes_no_release(changes: dict[str, Any]) -> None:
+def test_what_concerns_only_the_route_or_old_releases_makes_no_release(
+    changes: dict[str, Any],
+) -> None:
     assert release_of(**changes) == release_of()
 
 
