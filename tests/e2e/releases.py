@@ -5,13 +5,12 @@ A module of tests gives the fixture `deployed` and has `class TestReleases(Relea
 
 import contextlib
 import dataclasses
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 
 import httpx
 
-from homeport import releases, stacks
+from homeport import releases, smoke, stacks
 from tests.e2e.load import Load
 from tests.e2e.local_stack import LocalStack
 
@@ -45,16 +44,12 @@ class Deployed:
         return Load(self.stack.output("address"), self.hostname, ca)
 
     def ask(self, method: str, path: str, json: Mapping[str, str] | None = None) -> httpx.Response:
-        context = ssl.create_default_context(cafile=self.stack.cloud.environment["HOMEPORT_CA"])
-        return httpx.request(
-            method,
-            f"https://{self.stack.output('address')}{path}",
-            json=json,
-            headers={"Host": self.hostname},
-            extensions={"sni_hostname": self.hostname},
-            verify=context,
-            timeout=15,
-        ).raise_for_status()
+        site = smoke.Site(
+            hostname=self.hostname,
+            address=self.stack.output("address"),
+            ca_file=self.stack.cloud.environment["HOMEPORT_CA"],
+        )
+        return site.request(method, path, json=json).raise_for_status()
 
     @contextlib.contextmanager
     def without_registry(self) -> Iterator[None]:

@@ -252,7 +252,7 @@ def test_nobody_but_caddy_and_root_reaches_its_admin_interface(deployed: Deploye
 
 
 def test_only_the_proxy_and_ssh_listen_in_public(server: Server) -> None:
-    listening = server.run("ss -Hltn").splitlines()
-    public = {line.split()[3] for line in listening if "127.0.0" not in line.split()[3]}
+    listening = [line.split()[3] for line in server.run("ss -Hltn").splitlines()]
+    public = {address for address in listening if not address.startswith(("127.", "[::1]:"))}
     own = {"53"} if server.name == "beside" else set()
     assert {address.rsplit(":", 1)[1] for address in public} == {"22", "80", "443"} | own
