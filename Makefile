@@ -62,7 +62,7 @@ test: SEEDS = 200
 test: packages check toolchain ## Everything, or one of systems/ alone: check, engine, local cloud [SYSTEM=]
 	@toolchain/test
 	@$(BIN)/pytest tests/engine -q --durations=10
-	@$(BIN)/pytest tests/e2e -q --durations=25
+	@$(BIN)/pytest tests/e2e -n 2 --dist loadgroup -q --durations=25
 else
 test: packages setup toolchain
 	@$(BIN)/pytest tests/stacks/systems/test_$(subst -,_,$(SYSTEM)).py -n 3 -q

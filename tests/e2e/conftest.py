@@ -17,6 +17,15 @@ from homeport.cloud import lifecycle
 from homeport.cloud.instance import Cloud
 
 BOOT_SECONDS = 120.0
+FOLDER = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a folder's or a file's tests in one process, since they share what they deploy."""
+    for item in items:
+        if FOLDER in item.path.parents:
+            group = item.path.relative_to(FOLDER).parts[0]
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
