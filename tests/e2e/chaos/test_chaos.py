@@ -60,6 +60,7 @@ def test_it_serves_throughout_and_the_next_up_converges(
     record_property("lost", f"{sum(seen.lost.values())} of {seen.answers.total()}: {seen.lost}")
     if not VICTIMS[victim].may_lose:
         assert seen.lost == {}
-    assert set(seen.releases) == {before, site.output("release")}
+    # An answer of the proxy itself, such as 502, is of no release, and counts as lost.
+    assert set(seen.releases) - {"none"} == {before, site.output("release")}
     assert site.instances() == {site.output("container")}
     assert "pending_operations" not in site.state
