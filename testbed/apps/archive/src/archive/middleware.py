@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 Next = Callable[[HttpRequest], HttpResponse]
+CHUNK = 64 * 1024
 _log = logging.getLogger("archive.access")
 
 
@@ -34,7 +35,7 @@ class Release:
 
 
 class UploadLimit:
-    """Refuses a body that is too large before any of it is read."""
+    """Refuses a body that is too large before any of it is looked at or kept."""
 
     def __init__(self, get_response: Next) -> None:
         self._next = get_response
@@ -45,6 +46,16 @@ class UploadLimit:
         # The parts of a form around a file take some bytes too.
         limit = settings.UPLOAD_LIMIT_MIB * 2**20 + 64 * 1024
         if not length.isdigit() or int(length) > limit:
+            _drain(request, 4 * limit)
             detail = f"uploads end at {settings.UPLOAD_LIMIT_MIB} MiB"
             return JsonResponse({"detail": detail}, status=413)
         return self._next(request)
+
+
+def _drain(request: HttpRequest, most: int) -> None:
+    """Read a body to its end, or to a limit, for a proxy that is still sending it.
+
+    One that meets a closed connection answers 502, whatever was said before the end.
+    """
+    while most > 0 and (part := request.read(CHUNK)):
+        most -= len(part)
