@@ -6,6 +6,7 @@ happen here: a deploy that goes well pays nothing for it.
 """
 
 import asyncio
+import re
 import subprocess
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +20,12 @@ _KINDS = {
     "docker:index/container:Container": "container",
     "docker:index/network:Network": "network",
 }
+_TAKEN = re.compile(r"already (in use|exists)")
+"""How Docker says that a name is taken.
+
+Nothing else is tried again: after a first try that made half of something, the engine would keep
+its mark for that on what the second try has made well, and replace it while it serves.
+"""
 _NOT_REACHED = 255
 """What `ssh` ends with when it is `ssh` that failed."""
 
@@ -26,7 +33,7 @@ Now = Callable[[str, Mapping[str, Any]], "subprocess.CompletedProcess[str]"]
 
 
 def binding(name: str, now: Now) -> pulumi.ResourceHookBinding:
-    """Return hooks that clear a name and try again, once, when making something has failed.
+    """Return hooks that clear a name and try again, once, when making something found it taken.
 
     Args:
         name: the hook's name; all that one host's Docker makes shares the hook.
@@ -46,6 +53,8 @@ def clear(args: pulumi.ErrorHookArgs, now: Now) -> bool:
         RuntimeError: it must not be removed; with the reason and the cure.
     """
     if args.failed_operation != "create" or len(args.errors) > 1:
+        return False
+    if not _TAKEN.search(args.errors[0]):
         return False
     kind, taken = _KINDS[args.type], str((args.new_inputs or {})["name"])
     done = now("leftover", {"step": args.name, "kind": kind, "name": taken})

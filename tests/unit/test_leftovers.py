@@ -28,7 +28,7 @@ class Host:
         return subprocess.CompletedProcess([], self.code, "", self.said)
 
 
-def failed(operation: str = "create", errors: int = 1) -> pulumi.ErrorHookArgs:
+def failed(operation: str = "create", errors: int = 1, said: str = TAKEN) -> pulumi.ErrorHookArgs:
     return pulumi.ErrorHookArgs(
         urn="urn",
         id="",
@@ -36,7 +36,7 @@ def failed(operation: str = "create", errors: int = 1) -> pulumi.ErrorHookArgs:
         type="docker:index/container:Container",
         new_inputs={"name": NAME},
         failed_operation=operation,
-        errors=[TAKEN] * errors,
+        errors=[said] * errors,
     )
 
 
@@ -51,6 +51,19 @@ def test_it_is_tried_once_and_only_for_what_is_made(args: pulumi.ErrorHookArgs) 
     host = Host(0)
     assert not clear(args, host.now)
     assert host.calls == []
+
+
+@pytest.mark.parametrize(
+    ("said", "again"),
+    [
+        ('The container name "/x" is already in use by container "ec0713"', True),
+        ("network with name x already exists", True),
+        ("Unable to start container: Cannot connect to the Docker daemon", False),
+        ("container exited immediately", False),
+    ],
+)
+def test_it_is_tried_again_only_where_a_name_was_taken(said: str, again: bool) -> None:
+    assert clear(failed(said=said), Host(0).now) is again
 
 
 def test_a_host_that_is_not_reached_leaves_the_error_as_it_is() -> None:
