@@ -161,6 +161,7 @@ def docker_machine(make_machine: MakeMachine) -> Machine:
         "runcmd: [[touch, /root/ran]]\n"
     )
     machine = make_machine("docker-machine", extra=extra)
-    machine.wait_for_ssh()
-    machine.run("cloud-init status --wait", timeout=300)
+    # Packages are being installed meanwhile, and the machine is busy: a connection may fail.
+    waiting = "cloud-init status --wait"
+    until(lambda: machine.ssh(waiting, timeout=300).returncode == 0, 300, "the end of cloud-init")
     return machine

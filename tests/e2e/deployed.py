@@ -38,11 +38,14 @@ class Deployed:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def try_destroy(self) -> subprocess.CompletedProcess[str]:
+        """Run `destroy`."""
+        options = ["--yes", "--skip-preview", "--run-program"]
+        return self.pulumi("destroy", *options, *self._config_file())
+
     def destroy(self) -> None:
         """Remove everything, which must succeed."""
-        done = self.pulumi(
-            "destroy", "--yes", "--skip-preview", "--run-program", *self._config_file()
-        )
+        done = self.try_destroy()
         assert done.returncode == 0, done.stdout + done.stderr
 
     def outputs(self) -> dict[str, Any]:
