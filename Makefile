@@ -62,6 +62,8 @@ test: SEEDS = 200
 test: packages check toolchain ## Everything, or one of systems/ alone: check, engine, local cloud [SYSTEM=]
 	@toolchain/test
 	@$(BIN)/pytest tests/engine -q --durations=10
+	@# Its images are built once, outside of any test's time.
+	@$(HOMEPORT) cloud up --name images && $(HOMEPORT) cloud down --name images
 	@$(BIN)/pytest tests/e2e -n 2 --dist loadgroup -q --durations=25
 else
 test: packages setup toolchain

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.conftest import until
 from tests.e2e.sites.asking import ZONE, Deployed, Server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 RENEWAL = "homeport-certificates-sites-test.service"
 WAYS = {

@@ -5,7 +5,7 @@ import pytest
 from tests.e2e.local_stack import changes
 from tests.e2e.sites.asking import Deployed, Server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 BROKEN = {"caddy": "broken.example.com {\n\tnonsense\n}\n", "nginx": "nonsense;\n"}
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.sites.asking import Deployed, configuration
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 
 def test_without_its_sites_a_server_is_as_it_was(deployed: Deployed) -> None:
