@@ -20,8 +20,12 @@ BOOT_SECONDS = 120.0
 FOLDER = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a folder's or a file's tests in one process, since they share what they deploy."""
+    """Keep a folder's or a file's tests in one process, since they share what they deploy.
+
+    First, since xdist reads the marks in the same hook.
+    """
     for item in items:
         if FOLDER in item.path.parents:
             group = item.path.relative_to(FOLDER).parts[0]
