@@ -59,7 +59,8 @@ lint: setup
 
 ifeq ($(SYSTEM),)
 test: SEEDS = 200
-test: packages check toolchain ## Everything, or one of systems/ alone: check, engine, local cloud [SYSTEM=]
+test: packages check toolchain ## Everything, or one of systems/ alone: check, tools, engine, local cloud [SYSTEM=]
+	@$(BIN)/pytest tests/processes -n 3 --dist worksteal -q
 	@toolchain/test
 	@$(BIN)/pytest tests/engine -q --durations=10
 	@# Its images are built once, outside of any test's time.

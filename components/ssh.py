@@ -2,7 +2,8 @@
 
 The docker provider and people start `ssh`, which wants files: they lie in a private folder of the
 project, `.homeport/run/<system>/<host>/`, and are written whenever the program runs. Provider
-inputs name only the relative path, so they are the same on every machine.
+inputs name only the relative path, so they are the same on every machine. Where one checkout serves
+several servers of the same stack, as several local clouds do, HOMEPORT_RUN_FOLDER keeps them apart.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ import pulumi_command as command
 
 from .secrets import Secret
 
-RUN_FOLDER = Path(".homeport/run")
+RUN_FOLDER = Path(os.environ.get("HOMEPORT_RUN_FOLDER", ".homeport/run"))
 PORT = 22
 
 _PATIENCE = 12

@@ -121,6 +121,8 @@ class Cloud:
             "HOMEPORT_CLOUD": self.name,
             "HOMEPORT_CA": str(self.ca_file),
             "HOMEPORT_DNS": self.dns,
+            # Short, since the path of a socket in it may have 104 bytes.
+            "HOMEPORT_RUN_FOLDER": f".homeport/run-{self.port}",
             "HOMEPORT_REGISTRY_USER": "homeport",
             "HOMEPORT_REGISTRY_PASSWORD": self.registry_password,
         }

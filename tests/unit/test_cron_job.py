@@ -16,11 +16,11 @@ from components.cron_job import CronJob, CronJobArgs
 from components.rootless import RootlessAccount, RootlessAccountArgs
 from components.runtimes.quadlet import Quadlet
 from components.schedule import Schedule
+from tests.processes.fake_account import ACCOUNT, UNITS, FakeAccount
+from tests.processes.fake_commands import FakeCommands
+from tests.processes.tool_runner import SYSTEM, Ended, Machine
 from tests.recorder import Deployment, record
-from tests.unit.fake_account import ACCOUNT, UNITS, FakeAccount
-from tests.unit.fake_commands import FakeCommands
 from tests.unit.fake_host import fake_host
-from tests.unit.tool_runner import SYSTEM, Ended, Machine
 
 DAILY = Schedule(calendar="daily", spread_seconds=600)
 GOOD = [

@@ -19,10 +19,10 @@ from components.firewall import (
     table_name,
     web_rules,
 )
+from tests.processes.fake_commands import FakeCommands
+from tests.processes.tool_runner import Ended, Machine
 from tests.recorder import record
-from tests.unit.fake_commands import FakeCommands
 from tests.unit.fake_host import fake_host
-from tests.unit.tool_runner import Ended, Machine
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import pytest
 from hcloud import Client
 from hcloud.zones import BoundZone
 
+from tests.processes.fake_commands import FakeCommands
+from tests.processes.name_server import NameServer, Records, serving
+from tests.processes.tool_runner import Ended, Machine
 from tests.unit.cloud.machinery import MemoryMachinery
 from tests.unit.cloud.service import TOKEN, Service
 from tests.unit.cloud.test_zones import a, make, values
-from tests.unit.fake_commands import FakeCommands
-from tests.unit.name_server import NameServer, Records, serving
-from tests.unit.tool_runner import Ended, Machine
 
 NAME = "_acme-challenge.shop"
 DYNAMIC = {

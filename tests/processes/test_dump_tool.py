@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.tool_runner import SYSTEM, Machine
+from tests.processes.tool_runner import SYSTEM, Machine
 
 SERVER = f"{SYSTEM}-postgres"
 # What stands in for `docker exec … COMMAND`: it dumps lines, and reads them back to their end.

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fake_account import ACCOUNT, FakeAccount
-from tests.unit.tool_runner import Machine
+from tests.processes.fake_account import ACCOUNT, FakeAccount
+from tests.processes.tool_runner import Machine
 
 NAME = "shop-staging-worker-bbbb2222"
 INSTANCE = {"kind": "podman", "name": NAME, "account": ACCOUNT}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.tool_runner import SYSTEM, Machine
+from tests.processes.tool_runner import SYSTEM, Machine
 
 FOLDER = f"/opt/homeport/{SYSTEM}/apps/web/bbbb2222/secrets"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.tool_runner import Ended, Machine
+from tests.processes.tool_runner import Ended, Machine
 
 TOOLS = Path(__file__).parents[2] / "assets" / "remote"
 PATH = "/srv/shop/uploads"

@@ -10,7 +10,7 @@ from websockets.asyncio.server import Request, Response, ServerConnection, serve
 
 from bench.held import Held
 from homeport.smoke import Site
-from tests.unit.https_server import write_certificate
+from tests.processes.https_server import write_certificate
 
 GOODBYE = "HTTP/1.1 200 OK\r\n\r\nevent: tick\ndata: 1\n\nevent: bye\ndata: 2\n\n"
 MIDDLE = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nevent: tick\ndata: 1\n\n"

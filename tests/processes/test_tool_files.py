@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fake_commands import FakeCommands
-from tests.unit.tool_runner import Ended, Machine
+from tests.processes.fake_commands import FakeCommands
+from tests.processes.tool_runner import Ended, Machine
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fake_account import ACCOUNT, FakeAccount
-from tests.unit.fake_commands import FakeCommands
-from tests.unit.tool_runner import Ended, Machine
+from tests.processes.fake_account import ACCOUNT, FakeAccount
+from tests.processes.fake_commands import FakeCommands
+from tests.processes.tool_runner import Ended, Machine
 
 CONTAINER = "shop-staging-postgres"
 INSIDE = f"docker exec -i -u postgres -e PGOPTIONS=-c client_min_messages=warning {CONTAINER}"

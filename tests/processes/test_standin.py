@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from components.proxies import caddy, nginx, standin
-from tests.unit.standin_host import StandinHost
-from tests.unit.tool_runner import ROOT, Machine
+from tests.processes.standin_host import StandinHost
+from tests.processes.tool_runner import ROOT, Machine
 
 INPUT = {"family": "ip", "table": "filter", "name": "INPUT", "hook": "input", "type": "filter"}
 IN_IT = {"family": "ip", "table": "filter", "chain": "INPUT"}

@@ -1,4 +1,4 @@
-"""An app without a database, and real `ledger` processes."""
+"""One real `ledger` process, without a database."""
 
 import os
 import signal
@@ -6,11 +6,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 # Nothing listens there: the port is reserved, and no service has it.
 NO_DATABASE = "postgresql://ledger:not-a-real-password@127.0.0.1:1/ledger"
@@ -54,27 +52,3 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Starts `ledger COMMAND` with a clean environment; keyword arguments are variables."""
-    processes: list[Process] = []
-
-    def start_one(*command: str, **env: str) -> Process:
-        defaults = {
-            "HOST": "127.0.0.1",
-            "PORT": str(free_port()),
-            "RELEASE": "v1",
-            "DATABASE_URL": NO_DATABASE,
-            "HEARTBEAT_FILE": str(tmp_path / "alive"),
-        }
-        log = tmp_path / f"ledger-{len(processes)}.log"
-        processes.append(Process(list(command), {**defaults, **env}, log))
-        return processes[-1]
-
-    yield start_one
-    for process in processes:
-        if process.popen.poll() is None:
-            process.popen.kill()
-        process.popen.wait()

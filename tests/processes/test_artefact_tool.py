@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.https_server import HttpsServer
-from tests.unit.tool_runner import Ended, Machine
+from tests.processes.https_server import HttpsServer
+from tests.processes.tool_runner import Ended, Machine
 
 
 @pytest.fixture

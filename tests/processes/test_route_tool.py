@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.tool_runner import SYSTEM, Machine
+from tests.processes.tool_runner import SYSTEM, Machine
 
 RUNNING = {"State": {"Status": "running", "Running": True, "ExitCode": 0}, "RestartCount": 0}
 CONTAINER = f"{SYSTEM}-web-bbbb2222"

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 
-from tests.unit.tool_runner import Machine
+from tests.processes.tool_runner import Machine
 
 _SCRIPT = """\
 #!{python}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.fake_commands import FakeCommands
-from tests.unit.tool_runner import Ended, Machine
+from tests.processes.fake_commands import FakeCommands
+from tests.processes.tool_runner import Ended, Machine
 
 CADDYFILE = "/etc/caddy/Caddyfile"
 CADDY = 'LISTEN 0 4096 *:80 *:* users:(("caddy",pid=311,fd=7))\n'

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.tool_runner import Machine
+from tests.processes.tool_runner import Machine
 
 NAME = "shop-staging-worker-bbbb2222"
 SPEC = {"instance": {"kind": "docker", "name": NAME}, "settle_seconds": 0.5, "start_seconds": 5}

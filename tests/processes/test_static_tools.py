@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fake_commands import FakeCommands
-from tests.unit.https_server import write_certificate
-from tests.unit.tool_runner import SYSTEM, Ended, Machine
+from tests.processes.fake_commands import FakeCommands
+from tests.processes.https_server import write_certificate
+from tests.processes.tool_runner import SYSTEM, Ended, Machine
 
 HOME = f"/opt/homeport/{SYSTEM}/static/docs"
 PAGE = "<h1>page</h1>" * 50

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fake_commands import FakeCommands
-from tests.unit.tool_runner import SYSTEM, Machine
+from tests.processes.fake_commands import FakeCommands
+from tests.processes.tool_runner import SYSTEM, Machine
 
 UNIT = f"{SYSTEM}-web-bbbb2222.service"
 ACCOUNT = "web-1234abcd"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fake_account import ACCOUNT, FakeAccount
-from tests.unit.tool_runner import Machine
+from tests.processes.fake_account import ACCOUNT, FakeAccount
+from tests.processes.tool_runner import Machine
 
 DIGEST = "sha256:" + "d" * 64
 IMAGE = {"Id": "sha256:" + "1" * 64, "RepoDigests": [f"example.com/web@{DIGEST}"]}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.tool_runner import SYSTEM, Machine
+from tests.processes.tool_runner import SYSTEM, Machine
 
 FILES = f"/opt/homeport/{SYSTEM}/artefacts/shop/1234/files"
 VENV = f"/opt/homeport/{SYSTEM}/artefacts/shop/1234/venv-5678"

@@ -7,7 +7,7 @@ from typing import Any
 
 from components.proxies import standin
 from components.proxies.proxy import Proxy
-from tests.unit.tool_runner import Ended, Machine
+from tests.processes.tool_runner import Ended, Machine
 
 _COMMANDS = """\
 #!{python}

@@ -1,7 +1,7 @@
 """A rootless account for tests of tools: its commands are written down, its files are real."""
 
-from tests.unit.fake_commands import FakeCommands
-from tests.unit.tool_runner import Machine
+from tests.processes.fake_commands import FakeCommands
+from tests.processes.tool_runner import Machine
 
 ACCOUNT = "apps"
 UNITS = "home/apps/.config/containers/systemd"

@@ -9,8 +9,8 @@ import pytest
 
 from components import baseline, tools
 from components.host import HostFacts
-from tests.unit.fake_commands import FakeCommands
-from tests.unit.tool_runner import SYSTEM, Ended, Machine
+from tests.processes.fake_commands import FakeCommands
+from tests.processes.tool_runner import SYSTEM, Ended, Machine
 
 DEBIAN = 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12"\n'
 

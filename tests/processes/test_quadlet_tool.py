@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fake_account import ACCOUNT, UNITS, FakeAccount
-from tests.unit.tool_runner import Machine
+from tests.processes.fake_account import ACCOUNT, UNITS, FakeAccount
+from tests.processes.tool_runner import Machine
 
 NAME = "shop-staging-web-bbbb2222"
 CONTENT = "[Container]\nImage=localhost/shop-staging/web:bbbb2222\n"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.fake_account import FakeAccount
-from tests.unit.tool_runner import Machine
+from tests.processes.fake_account import FakeAccount
+from tests.processes.tool_runner import Machine
 
 SPEC = {"account": "apps", "packages": ["podman", "uidmap"]}
 RECEIPT = "account-apps"

@@ -10,7 +10,7 @@ import pulumi
 import pytest
 
 from components.leftovers import clear
-from tests.unit.tool_runner import SYSTEM, Machine
+from tests.processes.tool_runner import SYSTEM, Machine
 
 NAME = f"{SYSTEM}-web-bbbb2222"
 TAKEN = "Conflict. The container name is already in use"

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fake_commands import FakeCommands
-from tests.unit.name_server import serving
-from tests.unit.tool_runner import Ended, Machine
+from tests.processes.fake_commands import FakeCommands
+from tests.processes.name_server import serving
+from tests.processes.tool_runner import Ended, Machine
 
 AUTHORITY = "https://acme.example.com/directory"
 FOLDER = "/opt/homeport/shop-staging/acme"

@@ -1,4 +1,4 @@
-"""Real processes: start, drain, crash. None of it needs a database."""
+"""The sample app: start, drain, crash. None of it needs a database."""
 
 import asyncio
 import contextlib
@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -18,10 +17,33 @@ from ledger.cli import main
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-if TYPE_CHECKING:
-    from tests.unit.ledger.conftest import Process
+from tests.processes.ledger_process import NO_DATABASE, Process, free_port
 
-Start = Callable[..., "Process"]
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Starts `ledger COMMAND` with a clean environment; keyword arguments are variables."""
+    processes: list[Process] = []
+
+    def start_one(*command: str, **env: str) -> Process:
+        defaults = {
+            "HOST": "127.0.0.1",
+            "PORT": str(free_port()),
+            "RELEASE": "v1",
+            "DATABASE_URL": NO_DATABASE,
+            "HEARTBEAT_FILE": str(tmp_path / "alive"),
+        }
+        log = tmp_path / f"ledger-{len(processes)}.log"
+        processes.append(Process(list(command), {**defaults, **env}, log))
+        return processes[-1]
+
+    yield start_one
+    for process in processes:
+        if process.popen.poll() is None:
+            process.popen.kill()
+        process.popen.wait()
 
 
 async def read_events(client: httpx.AsyncClient) -> str:
@@ -32,7 +54,7 @@ async def read_events(client: httpx.AsyncClient) -> str:
     return text
 
 
-async def exit_code(process: "Process", seconds: float = 10) -> int:
+async def exit_code(process: Process, seconds: float = 10) -> int:
     return await asyncio.to_thread(process.popen.wait, seconds)
 
 

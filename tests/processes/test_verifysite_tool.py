@@ -16,8 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.unit.fake_commands import FakeCommands
-from tests.unit.tool_runner import Ended, Machine
+from tests.processes.fake_commands import FakeCommands
+from tests.processes.tool_runner import Ended, Machine
 
 NAME = "localhost"
 NOW = datetime.datetime.now(datetime.UTC)
