@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import math
 import ssl
 import threading
+import time
 from collections import Counter
 
 import httpx
@@ -31,10 +33,26 @@ class Held:
 
     It counts how they ended; what it closes itself at the end does not count. Where one cannot be
     opened it goes on trying, and that counts once, however often it tried.
+
+    Args:
+        site: where they lead.
+        websockets: how many of these.
+        streams: how many event streams.
+        lasting: seconds after which a visitor leaves and another comes; never, where not given.
+        port: of the site.
     """
 
-    def __init__(self, site: Site, *, websockets: int, streams: int, port: int = HTTPS) -> None:
+    def __init__(
+        self,
+        site: Site,
+        *,
+        websockets: int,
+        streams: int,
+        lasting: float = math.inf,
+        port: int = HTTPS,
+    ) -> None:
         self._site = site
+        self._lasting = lasting
         self._port = port
         self._numbers = (websockets, streams)
         self._context = ssl.create_default_context(cafile=site.ca_file)
@@ -101,8 +119,9 @@ class Held:
             )
         except (OSError, TimeoutError, WebSocketException) as error:
             raise NeverOpenError(_told(error)) from error
+        leaves = time.monotonic() + self._lasting
         try:
-            while True:
+            while time.monotonic() < leaves:
                 await socket.send("still there?")
                 await asyncio.wait_for(socket.recv(), PATIENCE_SECONDS)
                 with contextlib.suppress(TimeoutError):
@@ -114,10 +133,11 @@ class Held:
             return f"no echo within {PATIENCE_SECONDS:g} s"
         finally:
             await socket.close()
+        return ""
 
     async def _stream(self) -> str:
         """Read one event stream until it ends; return why that was wrong."""
-        site, last = self._site, ""
+        site, last, leaves = self._site, "", time.monotonic() + self._lasting
         async with httpx.AsyncClient(
             verify=self._context, timeout=PATIENCE_SECONDS, trust_env=False
         ) as client:
@@ -136,6 +156,8 @@ class Held:
                 async for line in answer.aiter_lines():
                     name, colon, value = line.partition(": ")
                     last = value if colon and name == "event" else last
+                    if time.monotonic() > leaves:
+                        return ""
             except httpx.HTTPError as error:
                 return _told(error)
             finally:

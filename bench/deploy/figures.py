@@ -48,13 +48,14 @@ def losses(tool: str, series: Sequence[Series]) -> list[Row]:
     return [
         row("requests", len(answers)),
         row("lost_requests", sum(bool(answer.problem) for answer in answers)),
-        row("broken_websockets", _of("websocket", broken)),
-        row("broken_streams", _of("stream", broken)),
+        row("broken_websockets", of_kind("websocket", broken)),
+        row("broken_streams", of_kind("stream", broken)),
         row("worst_latency_seconds", load.worst_latency(answers), "s"),
     ]
 
 
-def _of(kind: str, broken: Counter[str]) -> int:
+def of_kind(kind: str, broken: Counter[str]) -> int:
+    """Return how many connections of a kind were broken, for whatever reason."""
     return sum(number for what, number in broken.items() if what.startswith(kind))
 
 

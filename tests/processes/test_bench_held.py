@@ -86,3 +86,24 @@ async def test_a_stream_is_broken_unless_it_ends_in_order_with_the_last_event(
     assert held.goodbyes == {"stream": 1}
     assert held.broken.total() == 3
     assert held.broken["stream: ended without a last event"] == 1
+
+
+async def test_visitors_who_leave_after_a_time_come_again_and_break_nothing(tmp_path: Path) -> None:
+    context, ca = tls(tmp_path)
+    came = 0
+
+    async def answer(socket: ServerConnection) -> None:
+        nonlocal came
+        came += 1
+        async for message in socket:
+            await socket.send(message)
+
+    async with serve(answer, "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        site = Site(hostname="127.0.0.1", address="127.0.0.1", ca_file=ca)
+        with Held(site, websockets=1, streams=0, lasting=0, port=port) as held:
+            await until(lambda: came > 2)
+            held.stop()
+            await until(lambda: not held.running)
+    assert held.goodbyes["websocket"] >= 2
+    assert not held.broken
