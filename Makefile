@@ -18,7 +18,7 @@ SHELL_SCRIPTS = $(shell git ls-files | xargs grep -lE '^\#!.*\b(ba)?sh\b' 2>/dev
 .PHONY: help demo setup toolchain
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z -]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup toolchain ## From nothing to an HTTPS URL: local cloud, `pulumi up`, smoke test [STACK= SYSTEM=]
 	@$(HOMEPORT) demo --stack $(STACK) $(if $(SYSTEM),--system $(SYSTEM))
@@ -30,8 +30,13 @@ toolchain: ## Provide `pulumi` and its plugins: the official CLI, or a build fro
 
 ##@ Work with a stack (thin over pulumi) [STACK=staging SYSTEM=]
 .PHONY: preview up destroy
-preview up destroy: setup toolchain ## The Pulumi operation on STACK
-	@$(HOMEPORT) $@ --stack $(STACK) $(if $(SYSTEM),--system $(SYSTEM)) $(ARGS)
+preview: ## What would change; with neither STACK nor SYSTEM: all stacks of all systems, as their first `up`
+up destroy: ## The Pulumi operation on STACK
+preview up destroy: setup toolchain
+	@$(HOMEPORT) $@ $(WHICH) $(ARGS)
+preview: WHICH = $(if $(findstring filefile,$(origin STACK)$(origin SYSTEM)),--all,$(ONE))
+up destroy: WHICH = $(ONE)
+ONE = --stack $(STACK) $(if $(SYSTEM),--system $(SYSTEM))
 
 ##@ Local cloud
 .PHONY: cloud-up cloud-down cloud-status

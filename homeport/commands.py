@@ -1,15 +1,17 @@
 """The commands `homeport preview|up|destroy|demo`: thin over `pulumi`."""
 
+import time
 from typing import Annotated
 
 import rich
+import rich.progress
 import typer
 from rich.table import Table
 
 from homeport import demo as demos
+from homeport import previews, stacks
 from homeport import releases as past
 from homeport import smoke as smokes
-from homeport import stacks
 
 app = typer.Typer()
 
@@ -26,9 +28,19 @@ PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 @app.command(context_settings=PASS_ON)
 def preview(
-    context: typer.Context, stack: Stack = "staging", system: System = None, cloud: CloudName = None
+    context: typer.Context,
+    stack: Stack = "staging",
+    system: System = None,
+    cloud: CloudName = None,
+    *,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="All stacks of all systems, as their first `up`; asks nobody."),
+    ] = False,
 ) -> None:
     """Show what `up` would do; further options go to `pulumi preview`."""
+    if everything:
+        raise typer.Exit(_preview_everything())
     _pulumi("preview", context, stack, system, cloud)
 
 
@@ -96,6 +108,24 @@ def rollback(
     typer.echo(f"{app_name} goes back to {entry.value} of update {entry.update}")
     typer.echo(f"Pulumi.{stack}.yaml says so now; commit it when it has worked")
     _pulumi("up", context, stack, system, cloud)
+
+
+def _preview_everything() -> int:
+    """Preview every stack; print a table and, below it, what the failed ones said."""
+    start = time.monotonic()
+    table = Table("system", "stack", "to create", "seconds", "")
+    aims = previews.everything()
+    order = [(aim.name, aim.stack) for aim in aims]
+    with rich.progress.Progress(transient=True) as bar:
+        ended = list(bar.track(previews.run(aims), total=len(aims), description="previews"))
+    for each in sorted(ended, key=lambda each: order.index((each.system, each.stack))):
+        said = "[red]failed[/]" if each.problem else "ok"
+        table.add_row(each.system, each.stack, str(each.resources), f"{each.seconds:.1f}", said)
+    rich.print(table, f"{len(aims)} previews in {time.monotonic() - start:.0f} s")
+    failed = [each for each in ended if each.problem]
+    for each in failed:
+        typer.echo(f"\n{each.system}/{each.stack}:\n{each.problem}", err=True)
+    return 1 if failed else 0
 
 
 def _pulumi(

@@ -70,13 +70,18 @@ def target(system: str | None, stack: str, cloud_name: str | None) -> Target:
         StackError: when there is no such stack.
     """
     project = folder_of(system)
-    if not (project / f"Pulumi.{stack}.yaml").exists():
-        known = ", ".join(sorted(p.name.split(".")[1] for p in project.glob("Pulumi.*.yaml")))
+    if stack not in of(project):
+        known = ", ".join(of(project))
         msg = (
             f"STACK={stack}: there is no Pulumi.{stack}.yaml in {project.name}; there are: {known}"
         )
         raise StackError(msg)
     return Target(project=project, stack=stack, cloud=_cloud(cloud_name))
+
+
+def of(project: Path) -> list[str]:
+    """Return the names of a project's stacks, `staging` before `production`."""
+    return sorted((p.name.split(".")[1] for p in project.glob("Pulumi.*.yaml")), reverse=True)
 
 
 def _cloud(name: str | None) -> instance.Cloud | None:
@@ -181,12 +186,12 @@ def config_file(aim: Target) -> list[str]:
         return []
     folder = aim.cloud.folder / "stacks" / aim.name
     made = folder / f"Pulumi.{aim.stack}.yaml"
-    salt = _salt(aim, folder, made)
+    its_salt = salt(aim, folder, aim.environment)
     digests = served.digests(aim.cloud)
     source = (aim.project / f"Pulumi.{aim.stack}.yaml").read_text()
     text = _DIGEST.sub(lambda found: _local(found["reference"], digests), source)
     kept = yaml.safe_load(made.read_text()).get("config") or {}
-    made.write_text(text.rstrip("\n") + f"\nencryptionsalt: {salt}\n")
+    made.write_text(text.rstrip("\n") + f"\nencryptionsalt: {its_salt}\n")
     _give_password(aim, made, kept)
     return ["--config-file", str(made)]
 
@@ -202,11 +207,7 @@ def _give_password(aim: Target, made: Path, kept: Mapping[str, Any]) -> None:
         values["config"][key] = kept[key]
         made.write_text(yaml.safe_dump(values, sort_keys=False))
         return
-    argv = ["config", "set", "--secret", "--config-file", str(made), "--stack", aim.stack, key]
-    password = aim.cloud.registry_password
-    done = engine.run(argv, cwd=made.parent, extra=aim.environment, quiet=True, stdin=password)
-    if done.returncode != 0:
-        raise StackError(done.stderr.strip())
+    encrypt(aim, made, key, aim.cloud.registry_password, aim.environment)
 
 
 def _local(reference: str, digests: dict[str, str]) -> str:
@@ -226,18 +227,32 @@ def full_reference(reference: str) -> str:
     return reference if "." in first or ":" in first else f"docker.io/{reference}"
 
 
-def _salt(aim: Target, folder: Path, made: Path) -> str:
-    """Return the stack's encryption salt; makes the stack when it is not there yet.
+def salt(aim: Target, folder: Path, environment: Mapping[str, str]) -> str:
+    """Return a stack's encryption salt; makes the stack when it is not there yet.
 
     The stack is made from a bare copy of the project file, because `pulumi stack init` writes the
     salt into the stack file of its folder, and the checkout's own belongs to the real cloud.
+
+    Raises:
+        StackError: when the engine does not make it.
     """
+    made = folder / f"Pulumi.{aim.stack}.yaml"
     if not made.exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "Pulumi.yaml").write_text(f"name: {aim.name}\nruntime: python\n")
-        answer = engine.run(
-            ["stack", "init", aim.stack], cwd=folder, extra=aim.environment, quiet=True
-        )
-        if answer.returncode != 0:
-            raise StackError(answer.stderr.strip())
+        done = engine.run(["stack", "init", aim.stack], cwd=folder, extra=environment, quiet=True)
+        if done.returncode != 0:
+            raise StackError(done.stderr.strip())
     return str(yaml.safe_load(made.read_text())["encryptionsalt"])
+
+
+def encrypt(aim: Target, made: Path, key: str, value: str, environment: Mapping[str, str]) -> None:
+    """Put a secret into a copy of the stack file.
+
+    Raises:
+        StackError: when the engine does not take it.
+    """
+    argv = ["config", "set", "--secret", "--config-file", str(made), "--stack", aim.stack, key]
+    done = engine.run(argv, cwd=made.parent, extra=environment, quiet=True, stdin=value)
+    if done.returncode != 0:
+        raise StackError(done.stderr.strip())

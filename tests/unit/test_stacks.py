@@ -96,7 +96,7 @@ def test_the_passphrase_of_a_local_cloud_is_readable_by_its_owner_alone(
 
 
 def test_a_stack_that_does_not_exist_is_named_with_those_that_do() -> None:
-    with pytest.raises(stacks.StackError, match=r"there are: production, staging"):
+    with pytest.raises(stacks.StackError, match=r"there are: staging, production"):
         stacks.target(None, "live", "none")
 
 
