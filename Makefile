@@ -70,7 +70,7 @@ test: packages check toolchain ## Everything, or one of systems/ alone: check, t
 	@$(BIN)/pytest tests/engine -q --durations=10
 	@# Its images are built once, outside of any test's time.
 	@$(HOMEPORT) cloud up --name images && $(HOMEPORT) cloud down --name images
-	@$(BIN)/pytest tests/e2e -n 2 --dist loadgroup -q --durations=25
+	@$(BIN)/pytest tests/e2e -n 2 --no-loadscope-reorder -q --durations=25
 else
 test: packages setup toolchain
 	@$(BIN)/pytest tests/stacks/systems/test_$(subst -,_,$(SYSTEM)).py -n 3 -q

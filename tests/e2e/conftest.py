@@ -12,24 +12,26 @@ from hcloud import Client
 from hcloud.images import Image
 from hcloud.server_types import ServerType
 from hcloud.servers import BoundServer
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from homeport.cloud import lifecycle
 from homeport.cloud.instance import Cloud
 
 BOOT_SECONDS = 120.0
-FOLDER = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a folder's or a file's tests in one process, since they share what they deploy.
+class ByDeployment(LoadScopeScheduling):
+    """Keeps a folder's or a file's tests in one process, since they share what they deploy."""
 
-    First, since xdist reads the marks in the same hook.
-    """
-    for item in items:
-        if FOLDER in item.path.parents:
-            group = item.path.relative_to(FOLDER).parts[0]
-            item.add_marker(pytest.mark.xdist_group(group))
+    def _split_scope(self, nodeid: str) -> str:
+        path = Path(nodeid.partition("::")[0]).relative_to("tests/e2e")
+        return path.parts[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByDeployment:
+    """Spread the tests over processes in this way, whatever `--dist` says."""
+    return ByDeployment(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,9 @@ import psycopg
 import pytest
 from ledger import jobs
 from psycopg.rows import dict_row
-from tests.unit.ledger.conftest import Process, free_port
 
 from tests.e2e.postgres_cluster import APP, OWNER, Cluster, installed, running
+from tests.processes.ledger_process import Process, free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

@@ -16,10 +16,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
-from tests.unit.ledger.conftest import free_port
 
 from tests.e2e.postgres_cluster import APP
 from tests.e2e.test_ledger import Ledger, cluster, empty, ledger  # noqa: F401 - fixtures
+from tests.processes.ledger_process import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
