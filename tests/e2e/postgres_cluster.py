@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
-from tests.unit.ledger.conftest import free_port
+
+from tests.processes.ledger_process import free_port
 
 OWNER, APP = ("ledger_owner", "own-3r-pw"), ("ledger_app", "app-3r-pw")
 
