@@ -47,7 +47,7 @@ cloud-up cloud-down cloud-status: setup ## Start, remove or show the local cloud
 .PHONY: check lint packages test bench
 check: setup lint ## Lint, types and the fast tests: no Docker, no engine, no network
 	@# The slower tests can at least be read.
-	@$(BIN)/pytest tests/processes tests/engine tests/e2e --collect-only -qq >/dev/null
+	@found=$$($(BIN)/pytest tests/processes tests/engine tests/e2e --collect-only -qq 2>&1) || { echo "$$found"; exit 1; }
 	@$(BIN)/pytest tests/unit tests/stacks -n 3 --dist worksteal -q --seeds $(SEEDS)
 
 packages:
