@@ -83,6 +83,10 @@ def baseline_files(*, key_login_only: bool, swap_mib: int) -> list[File]:
             path="/etc/systemd/system/nftables.service.d/homeport.conf",
             content=asset("nftables.conf"),
         ),
+        *(
+            File(path=f"/etc/homeport/{name}", content=asset(name))
+            for name in ("start.nft", "stop.nft")
+        ),
     ]
     if key_login_only:
         path = "/etc/ssh/sshd_config.d/01-homeport-login.conf"

@@ -11,7 +11,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,22 @@ def run(aims: list[stacks.Target]) -> Iterator[Previewed]:
         tempfile.TemporaryDirectory() as folder,
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        ended = [pool.submit(_preview, aim, Path(folder)) for aim in aims]
+        ended = [pool.submit(preview, aim, Path(folder)) for aim in aims]
         for done in concurrent.futures.as_completed(ended):
             yield done.result()
 
 
-def _preview(aim: stacks.Target, folder: Path) -> Previewed:
+def preview(aim: stacks.Target, folder: Path, settings: Sequence[str] = ()) -> Previewed:
+    """Preview one stack.
+
+    Args:
+        aim: the stack.
+        folder: where its state is, which stays empty, and its copy of the stack file.
+        settings: `KEY=VALUE`, in place of what the stack file says.
+
+    Raises:
+        StackError: when the stack could not be made.
+    """
     environment = {
         "PULUMI_BACKEND_URL": folder.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": secrets.token_urlsafe(24),
@@ -80,6 +90,7 @@ def _preview(aim: stacks.Target, folder: Path) -> Previewed:
     if f"{aim.name}:registry" in values["config"]:
         stacks.encrypt(aim, file, f"{aim.name}:registry_password", PLACEHOLDER, environment)
     command = ["preview", "--json", "--stack", aim.stack, "--config-file", str(file)]
+    command += [f"--config={setting}" for setting in settings]
     start = time.monotonic()
     done = engine.run(
         [*command, "--non-interactive"], cwd=aim.project, extra=environment, quiet=True

@@ -14,6 +14,8 @@ from _homeport import Spec, fail, main, run
 
 DOCKER_SECONDS = 60
 POLL_SECONDS = 0.5
+NOTHING = "/nothing/to/start"
+"""No image has it: a container with this as its program takes its ports, and runs nothing."""
 
 
 def up(spec: Spec) -> None:
@@ -30,6 +32,7 @@ def up(spec: Spec) -> None:
         # Not `rm --force` alone: it may be a database, which wants to end in peace.
         run(["docker", "stop", name], check=False)
         run(["docker", "rm", "--force", "--volumes", name])
+        free_ports(spec, found)
     else:
         run(["docker", "network", "rm", name])
 
@@ -47,6 +50,31 @@ def look(spec: Spec, deadline: float) -> dict[str, Any]:
         if time.monotonic() > deadline:
             fail("Docker does not answer", result.stderr, "look at `systemctl status docker`")
         time.sleep(POLL_SECONDS)
+
+
+def free_ports(spec: Spec, found: dict[str, Any]) -> None:
+    """Make Docker let go of the ports of a container that is gone.
+
+    An engine that died while it started the container may never find out that it has gone, until it
+    starts anew itself. Whether it has is only shown by asking for the ports.
+    """
+    host = found["HostConfig"]
+    bindings = [
+        f"--publish={one['HostIp']}:{one['HostPort']}:{inside}"
+        for inside, many in (host.get("PortBindings") or {}).items()
+        for one in many or []
+    ]
+    if not bindings:
+        return
+    trial = ["docker", "run", "--rm", "--pull=never", f"--network={host['NetworkMode']}"]
+    asked = run([*trial, *bindings, f"--entrypoint={NOTHING}", found["Image"]], check=False)
+    if "already allocated" in asked.stderr:
+        survive = ["docker", "info", "--format={{.LiveRestoreEnabled}}"]
+        if run(survive).stdout.strip() != "true":
+            cure = "run `systemctl restart docker` when its containers may stop for a moment"
+            fail(f"Docker holds the port of {spec['name']}, which is gone", asked.stderr, cure)
+        run(["systemctl", "restart", "docker"])
+    look(spec, time.monotonic() + DOCKER_SECONDS)
 
 
 def labels(found: dict[str, Any]) -> dict[str, str]:

@@ -276,7 +276,7 @@ def test_the_route_survives_a_restart_of_the_server(stack: LocalStack) -> None:
     assert board.live == port
 
 
-@pytest.mark.parametrize("verb", ["start", "reload", "restart"])
+@pytest.mark.parametrize("verb", ["start", "reload", "restart", "stop"])
 def test_the_route_survives_what_the_distributions_firewall_does(
     stack: LocalStack, verb: str
 ) -> None:

@@ -10,7 +10,8 @@ import pulumi
 import pytest
 
 from components.leftovers import clear
-from tests.processes.tool_runner import SYSTEM, Machine
+from tests.processes.fake_commands import FakeCommands
+from tests.processes.tool_runner import FAKES, SYSTEM, Machine
 
 NAME = f"{SYSTEM}-web-bbbb2222"
 TAKEN = "Conflict. The container name is already in use"
@@ -83,7 +84,8 @@ def machine(tmp_path: Path) -> Machine:
 def container(system: str = SYSTEM, port: int = 20001) -> dict[str, Any]:
     bindings = {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}], "9000/tcp": None}
     labels = {"homeport.system": system}
-    return {"Config": {"Labels": labels}, "HostConfig": {"PortBindings": bindings}}
+    host = {"PortBindings": bindings, "NetworkMode": f"{SYSTEM}-web"}
+    return {"Config": {"Labels": labels}, "HostConfig": host, "Image": "sha256:ee"}
 
 
 def run(machine: Machine, kind: str = "container") -> Any:
@@ -96,13 +98,43 @@ def test_a_name_that_is_free_stays_so(machine: Machine) -> None:
     assert [call[0] for call in machine.docker_calls()] == ["container"]
 
 
+GONE = [1, "Error: No such container"]
+HELD = [125, "Bind for 127.0.0.1:20001 failed: port is already allocated"]
+TRIAL = [
+    *("run", "--rm", "--pull=never", f"--network={SYSTEM}-web"),
+    *("--publish=127.0.0.1:20001:8000/tcp", "--entrypoint=/nothing/to/start", "sha256:ee"),
+]
+
+
+def half_made(**answers: Any) -> dict[str, Any]:
+    return {"answers": {"container inspect": [[0, json_of(container())], GONE], **answers}}
+
+
 def test_a_half_made_container_of_the_stack_is_stopped_and_removed(machine: Machine) -> None:
-    machine.set_docker({"answers": {"container inspect": [0, json_of(container())]}})
+    machine.set_docker(half_made(run=[127, "no such file or directory"]))
     assert run(machine).code == 0
-    assert machine.docker_calls()[1:] == [
-        ["stop", NAME],
-        ["rm", "--force", "--volumes", NAME],
-    ]
+    stopped, removed, tried, _ = machine.docker_calls()[1:]
+    assert stopped == ["stop", NAME]
+    assert removed == ["rm", "--force", "--volumes", NAME]
+    assert tried == TRIAL
+
+
+def test_a_port_that_docker_holds_without_a_container_is_freed_by_its_restart(
+    machine: Machine,
+) -> None:
+    commands = FakeCommands(machine, "systemctl")
+    machine.environment["PATH"] = f"{FAKES}:{machine.environment['PATH']}"
+    machine.set_docker(half_made(run=HELD, info=[0, "true"]))
+    assert run(machine).code == 0
+    assert commands.lines() == ["systemctl restart docker"]
+
+
+def test_docker_is_not_restarted_where_its_containers_would_stop(machine: Machine) -> None:
+    machine.set_docker(half_made(run=HELD, info=[0, "false"]))
+    ended = run(machine)
+    assert ended.code == 1
+    assert f"Docker holds the port of {NAME}, which is gone" in ended.err
+    assert "systemctl restart docker" in ended.err
 
 
 def test_a_release_that_has_traffic_is_never_removed(machine: Machine) -> None:

@@ -1,0 +1,1 @@
+"""How previews and no-op updates grow with the number of apps and hosts."""
