@@ -170,10 +170,11 @@ def test_a_tool_that_is_told_nothing_looks_what_the_host_is_prepared_for(
     machine: LinkedMachine,
 ) -> None:
     machine.write("/etc/systemd/system/homeport-stable@.socket", "")
-    ports = {"80/tcp": [{"HostPort": "20123"}]}
+    ports = {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "20123"}]}
     about = {
         "Config": {"Labels": {"homeport.system": "shop-staging"}},
-        "HostConfig": {"PortBindings": ports},
+        "HostConfig": {"PortBindings": ports, "NetworkMode": "bridge"},
+        "Image": "sha256:0123",
     }
     machine.set_docker({"answers": {"container inspect": [0, json.dumps([about])]}})
     asked = {"kind": "container", "name": CONTAINER}

@@ -175,16 +175,3 @@ def test_a_change_of_the_proxy_is_a_plain_reload_that_may_lose_what_is_written_d
     with deployed.load(runtime) as load:
         until(lambda: load.answers["200"] > RATE, 120, "answers")
     assert deployed.calls_of_nft() == ""
-
-
-def test_ports_lead_where_they_led_after_a_reboot(deployed: Deployed) -> None:
-    before = deployed.releases()["quadlet"]
-    machine = deployed.machines["nginx"]
-    machine.server.reboot().wait_until_finished()
-
-    def serves() -> bool:
-        with deployed.load("quadlet") as seen:
-            until(lambda: seen.answers.total() > 0, 60, "an answer")
-        return not seen.lost and set(seen.releases) == {before}
-
-    until(serves, 240, "the release of before")
