@@ -74,11 +74,13 @@ else:
             bastion=Bastion(**existing.bastion.model_dump()) if existing.bastion else None,
             memory_mib=existing.memory_mib,
             install_docker=existing.install_docker,
+            nftables=existing.nftables,
         ),
     )
     data_folder = config.postgres.data_folder
 host = machine.host
-HostFirewall("firewall", HostFirewallArgs(host=host, rules=rules))
+if host.nftables:
+    HostFirewall("firewall", HostFirewallArgs(host=host, rules=rules))
 
 # The database: on a network without a way out, one user for each thing that somebody does there.
 data = PrivateNetwork("data", PrivateNetworkArgs(host=host, internal=True))

@@ -20,10 +20,10 @@ from .ssh import Login, config_file, ssh_options
 SYSTEMS = ("debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "ubuntu-26.04")
 """What a host may run; named as the vendor names its images."""
 
-PACKAGES = ("nftables", "unattended-upgrades", "ca-certificates", "openssl")
+PACKAGES = ("unattended-upgrades", "ca-certificates", "openssl")
+PACKET_FILTER = ("nftables",)
 DOCKER_PACKAGES = ("docker.io", "docker-cli?", "apparmor", "iptables")
 TIME = "systemd-timesyncd|chrony|ntpsec|ntp|openntpd"
-UNITS = ("homeport-nft.service",)
 HELD = ("docker.io", "docker-cli?", "containerd", "runc")
 
 _APT_GET = (
@@ -54,7 +54,7 @@ def asset(name: str, **values: object) -> str:
     return string.Template(text).substitute(values) if values else text
 
 
-def baseline_files(*, key_login_only: bool, swap_mib: int) -> list[File]:
+def baseline_files(*, key_login_only: bool, swap_mib: int, nftables: bool = True) -> list[File]:
     """Return the files of the baseline, each with what must run when it changes."""
     files = [
         File(
@@ -76,17 +76,7 @@ def baseline_files(*, key_login_only: bool, swap_mib: int) -> list[File]:
             then=[("systemctl", "restart", "systemd-journald.service")],
         ),
         File(path="/etc/apt/apt.conf.d/52homeport", content=asset("apt.conf")),
-        File(
-            path="/etc/systemd/system/homeport-nft.service", content=asset("homeport-nft.service")
-        ),
-        File(
-            path="/etc/systemd/system/nftables.service.d/homeport.conf",
-            content=asset("nftables.conf"),
-        ),
-        *(
-            File(path=f"/etc/homeport/{name}", content=asset(name))
-            for name in ("start.nft", "stop.nft")
-        ),
+        *(_packet_filter() if nftables else _links()),
     ]
     if key_login_only:
         path = "/etc/ssh/sshd_config.d/01-homeport-login.conf"
@@ -97,14 +87,41 @@ def baseline_files(*, key_login_only: bool, swap_mib: int) -> list[File]:
     return files
 
 
-def units(swap_mib: int) -> list[str]:
+def _packet_filter() -> list[File]:
+    """Return what keeps the stacks' tables of nftables in the kernel, from boot on."""
+    units = "/etc/systemd/system"
+    return [
+        File(path=f"{units}/homeport-nft.service", content=asset("homeport-nft.service")),
+        File(path=f"{units}/nftables.service.d/homeport.conf", content=asset("nftables.conf")),
+        *(
+            File(path=f"/etc/homeport/{name}", content=asset(name))
+            for name in ("start.nft", "stop.nft")
+        ),
+    ]
+
+
+def _links() -> list[File]:
+    """Return the units that switch instead of it: for each port, and for each release."""
+    return [
+        File(
+            path=f"/etc/systemd/system/homeport-{of}@.{kind}",
+            content=asset(f"homeport-{of}.{kind}"),
+        )
+        for of in ("stable", "release")
+        for kind in ("socket", "service")
+    ]
+
+
+def units(swap_mib: int, *, nftables: bool = True) -> list[str]:
     """Return the units of the baseline that are to run."""
-    return [*UNITS, *(["homeport-swap.service"] if swap_mib else [])]
+    wanted = {"homeport-nft.service": nftables, "homeport-swap.service": bool(swap_mib)}
+    return [unit for unit, runs in wanted.items() if runs]
 
 
-def packages(extra: Sequence[str]) -> list[str]:
+def packages(extra: Sequence[str], *, nftables: bool = True) -> list[str]:
     """Return the packages of the baseline and those that the program adds."""
-    return list(dict.fromkeys([*DOCKER_PACKAGES, *PACKAGES, TIME, *extra]))
+    packet_filter = PACKET_FILTER if nftables else ()
+    return list(dict.fromkeys([*DOCKER_PACKAGES, *packet_filter, *PACKAGES, TIME, *extra]))
 
 
 def packages_at_boot(image: str, extra: Sequence[str]) -> list[str]:
@@ -172,6 +189,7 @@ def prepare(
     swap_mib: int = 0,
     key_login_only: bool = False,
     install_docker: bool = True,
+    nftables: bool = True,
     machine: pulumi.Resource | None = None,
     restarted_by: str = "",
     patience: int = BOOT_PATIENCE,
@@ -190,6 +208,7 @@ def prepare(
         swap_mib: size of the swap file in MiB; 0 for none.
         key_login_only: whether sshd refuses passwords for everybody.
         install_docker: whether Docker may be installed; else it must be there.
+        nftables: whether rules of nftables may be written.
         machine: the resource whose deletion takes everything with it, if any.
         restarted_by: a word whose change restarts the machine, so that its boot is awaited.
         patience: dials until the machine must answer.
@@ -214,10 +233,13 @@ def prepare(
     )
     base = first.files(
         f"{name}-baseline",
-        files=[*baseline_files(key_login_only=key_login_only, swap_mib=swap_mib), *extra_files],
-        packages=packages(extra_packages),
+        files=[
+            *baseline_files(key_login_only=key_login_only, swap_mib=swap_mib, nftables=nftables),
+            *extra_files,
+        ],
+        packages=packages(extra_packages, nftables=nftables),
         hold=HELD,
-        units_enabled=units(swap_mib),
+        units_enabled=units(swap_mib, nftables=nftables),
         opts=opts,
     )
     config = login.files(system, name)
@@ -242,6 +264,7 @@ def prepare(
         ),
         docker=provider,
         ssh_command=pulumi.Output.concat("ssh -F ", config, " ", name),
+        nftables=nftables,
     )
 
 

@@ -49,6 +49,10 @@ class ExistingServerArgs:
     """Memory in MiB that the plan may rely on; checked on the machine."""
     install_docker: bool = True
     """Whether Docker may be installed where there is none."""
+    nftables: bool = True
+    """Whether rules of nftables may be written. Without, links switch releases (docs/switch.md);
+    there is no host firewall, and a change of the proxy is a plain reload. Say the same in every
+    stack on the server."""
     key_login_only: bool = False
     """Whether sshd is to refuse passwords for everybody, as on a server of our own."""
     swap_mib: int = 0
@@ -114,6 +118,7 @@ class ExistingServer(pulumi.ComponentResource):
             swap_mib=args.swap_mib,
             key_login_only=args.key_login_only,
             install_docker=args.install_docker,
+            nftables=args.nftables,
             patience=5,
             opts=first,
         )

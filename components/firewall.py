@@ -108,6 +108,13 @@ class HostFirewallArgs:
         if not any(rule.protocol == "tcp" for rule in self.rules):
             msg = f"HostFirewall: rules: no rule lets SSH in to {self.host.name}; add one"
             raise ValueError(msg)
+        if not self.host.nftables:
+            msg = (
+                f"HostFirewall: host: {self.host.name} has nftables=False, and the filter is made "
+                "of its rules; leave the HostFirewall out and let the server's owner filter, or "
+                "set nftables=True"
+            )
+            raise ValueError(msg)
 
 
 class HostFirewall(pulumi.ComponentResource):

@@ -36,3 +36,5 @@ class Host:
     """The machine's Docker engine, over SSH; connects only when something there changes."""
     ssh_command: pulumi.Output[str]
     """What a person types to log in; holds no secret."""
+    nftables: bool = True
+    """Whether its owner lets us write rules of nftables."""

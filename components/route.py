@@ -1,4 +1,4 @@
-"""The switch: an app's stable loopback port leads to one release, changed in one transaction."""
+"""The switch: an app's stable loopback port leads to one release, changed at once."""
 
 import dataclasses
 
@@ -55,6 +55,8 @@ class Route(pulumi.ComponentResource):
             "health": args.health.spec(),
             "drain_seconds": args.drain_seconds,
             **({"graceful_stop": True} if args.graceful_stop else {}),
+            # Here alone it is decided what switches: the kernel's map, or a link.
+            **({} if args.host.nftables else {"switched_by": "links"}),
         }
         # Two steps, because a step that dies after it switched is not in the engine's state: only
         # what was there before the switch can guard its end. Making the first opens no connection.

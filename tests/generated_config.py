@@ -88,6 +88,7 @@ def _existing_server(rng: random.Random) -> dict[str, Any]:
         "host_key": _public_key(rng),
         "privilege": privilege,
         "install_docker": _coin(rng),
+        "nftables": _coin(rng),
     }
     values: dict[str, Any] = {"existing_server": server}
     if privilege.endswith("-password"):

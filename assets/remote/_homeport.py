@@ -155,6 +155,17 @@ def write_atomic(
     return True
 
 
+def link_atomic(path: Path, target: str) -> None:
+    """Make `path` a link to `target` by one rename, which a power cut does not undo."""
+    fresh = path.with_name(f".{path.name}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.replace(path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
 def make_directory(
     path: Path, *, mode: int = 0o755, owner: str = "root", group: str = "root"
 ) -> bool:

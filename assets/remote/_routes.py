@@ -1,89 +1,58 @@
-"""The stack's nftables table: a map from stable loopback ports to the ports of live releases.
+"""Where stable loopback ports lead: each to the port of one release.
 
-Whatever connects to a stable port of 127.0.0.1 arrives at the release that the map names; what is
-connected stays where it is. The table is in the kernel, and in a file for the next boot.
+Whatever connects to a stable port of 127.0.0.1 arrives at that release; what is connected stays
+where it is. The kernel's map does this, or, where the host's owner wants no rule of nftables, a
+link (docs/adr/0024). A stack that changes from one to the other takes its ports along.
 """
 
-import contextlib
-import json
-from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
-from _homeport import Spec, fail, folder, make_directory, run, write_atomic
+import _links
+import _portmap
+from _homeport import Spec
 
-RULE = "ip daddr 127.0.0.1 meta l4proto tcp redirect to :tcp dport map @live"
-CURE = "nftables has to be installed and usable: try `nft list ruleset` as root on the host"
+MEANS = {"nftables": _portmap, "links": _links}
 
 Routes = dict[int, int]
 
 
-def table(spec: Spec) -> str:
-    """Return the name of the stack's table."""
-    return "homeport_" + str(spec["system"]).replace("-", "_")
+def by(spec: Spec) -> str:
+    """Return the name of what switches: as the step says, else what the host is prepared for."""
+    return str(spec.get("switched_by") or ("links" if _links.is_meant() else "nftables"))
 
 
 def read(spec: Spec) -> Routes:
-    """Return what the kernel's map holds; empty when there is no table."""
-    result = run(["nft", "-j", "list", "map", "ip", table(spec), "live"], check=False, cure=CURE)
-    if result.returncode != 0:
-        if "No such file or directory" in result.stderr:
-            return {}
-        fail("nftables cannot be read", result.stderr, CURE)
-    maps = [item["map"] for item in json.loads(result.stdout)["nftables"] if "map" in item]
-    return {int(stable): int(live) for stable, live in maps[0].get("elem", [])}
+    """Return where the stack's stable ports lead now."""
+    found: Routes = {}
+    for means in _in_turn(spec):
+        if means is MEANS[by(spec)] or means.is_used(spec):
+            found |= means.read(spec)
+    return found
 
 
 def point(spec: Spec, stable: int, live: int | None) -> None:
-    """Lead a stable port to another one, or nowhere, in one transaction; also after a reboot."""
-    before = read(spec)
-    after = {port: to for port, to in before.items() if port != stable}
-    if live is not None:
-        after[stable] = live
-    if after == before and (after or not persisted(spec).exists()):
-        persist(spec, after)
-        return
-    name = f"ip {table(spec)}"
-    if not after:
-        change = f"add table {name}\ndelete table {name}\n"
-    elif not before:
-        change = text(spec, after)
-    else:
-        change = f"delete element {name} live {{ {stable} }}\n" if stable in before else ""
-        change += f"add element {name} live {{ {stable} : {live} }}\n" if live is not None else ""
-    run(["nft", "-f", "-"], stdin=change, cure=CURE)
-    persist(spec, after)
+    """Lead a stable port to another one, or nowhere, at once; also after a reboot."""
+    other, own = _in_turn(spec)
+    own.point(spec, stable, live)
+    if other.is_used(spec):
+        other.point(spec, stable, None)
 
 
-def text(spec: Spec, routes: Mapping[int, int]) -> str:
-    """Return the whole table, in a form that replaces whatever is there, at once."""
-    name = f"ip {table(spec)}"
-    elements = ", ".join(f"{stable} : {live}" for stable, live in sorted(routes.items()))
-    return (
-        f"add table {name}\n"
-        f"delete table {name}\n"
-        f"table {name} {{\n"
-        "  map live {\n"
-        "    type inet_service : inet_service\n"
-        f"    elements = {{ {elements} }}\n"
-        "  }\n"
-        "  chain output {\n"
-        "    type nat hook output priority -150;\n"
-        f"    {RULE}\n"
-        "  }\n"
-        "}\n"
-    )
+def listens(stable: int) -> bool:
+    """Return whether what listens at a stable port is ours."""
+    return _links.is_open(_links.STABLE, stable)
 
 
-def persisted(spec: Spec) -> Path:
-    """Return the file that is loaded at boot."""
-    return folder(spec) / "nft" / "routes.nft"
+def forget(port: int) -> None:
+    """Leave nothing of a release behind that has no traffic any more."""
+    _links.close(_links.RELEASE, port)
 
 
-def persist(spec: Spec, routes: Mapping[int, int]) -> None:
-    """Write the file for the next boot, or remove it with the last route."""
-    if routes:
-        make_directory(persisted(spec).parent)
-        write_atomic(persisted(spec), text(spec, routes).encode(), mode=0o644)
-        return
-    with contextlib.suppress(FileNotFoundError):
-        persisted(spec).unlink()
+def look(spec: Spec) -> str:
+    """Return what a person may type on the host to see where ports lead."""
+    return MEANS[by(spec)].LOOK
+
+
+def _in_turn(spec: Spec) -> "list[Any]":
+    """Return both means, the host's own last."""
+    return sorted(MEANS.values(), key=lambda means: means is MEANS[by(spec)])

@@ -29,6 +29,8 @@ CHAINS = {
     "input": "filter hook input priority 0",
 }
 RETURN = "homeport-return.service"
+BASELINE = "/etc/systemd/system/homeport-nft.service"
+"""Is on hosts whose owner lets us write rules of nftables."""
 START_SECONDS = 60.0
 DRAIN_SECONDS = 600.0
 POLL_SECONDS = 0.1
@@ -56,8 +58,15 @@ def running() -> "list[int]":
     return [slot for slot, state in zip(SLOTS, shown, strict=False) if state == "active"]
 
 
+def may_lead() -> bool:
+    """Return whether connections may be led to a stand-in on this host."""
+    return at(BASELINE).exists()
+
+
 def current() -> "int | None":
     """Return the stand-in that new connections are led to; None when the proxy has them itself."""
+    if not may_lead():
+        return None
     shown = run(["nft", "list", "table", *TABLE.split()], check=False, cure=CURE).stdout
     found = re.search(r"redirect to :3108(\d)", shown)
     return int(found[1]) if found else None
@@ -169,11 +178,20 @@ def restart(spec: Spec) -> None:
     leaving(spec, None).unlink(missing_ok=True)
 
 
+def forget() -> None:
+    """Remove the rules; nobody stands in any more."""
+    if may_lead():
+        run(["nft", "delete", "table", *TABLE.split()], check=False)
+
+
 def refuse_filter() -> None:
-    """Refuse where a packet filter would not let a stand-in's visitors in.
+    """Refuse where no rule may be written, or a filter would not let a stand-in's visitors in.
 
     It sees the stand-in's port; one that is to know which port a visitor asked for has to ask.
     """
+    if not may_lead():
+        cure = "expect what a plain reload may lose: nftables is not to be used on this host"
+        fail("nobody can stand in for the proxy without nftables", "", cure)
     listed = json.loads(run(["nft", "-j", "list", "ruleset"], cure=CURE).stdout)["nftables"]
     rules = [item["rule"] for item in listed if "rule" in item]
     for chain in (item["chain"] for item in listed if "chain" in item):

@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from _homeport import FOLDER, Spec, account, folder, other_receipts, write_atomic
+from _homeport import FOLDER, Spec, account, folder, link_atomic, other_receipts, write_atomic
 
 VARIANTS = (".br", ".zst", ".gz")
 """What the names of a file's compressed variants end with."""
@@ -57,13 +57,7 @@ def point(spec: Spec, release: "str | None") -> None:
     if release is None:
         link.unlink(missing_ok=True)
         return
-    fresh = home(spec) / ".live"
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(f"releases/{release}")
-    fresh.replace(link)
-    descriptor = os.open(home(spec), os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
+    link_atomic(link, f"releases/{release}")
 
 
 def manifest(spec: Spec, release: str) -> Manifest:

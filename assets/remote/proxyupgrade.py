@@ -29,8 +29,9 @@ def up(spec: Spec) -> None:
                 time.sleep(LOOK_SECONDS)
             upgrade(spec)
             _standin.restart(known)
-            _standin.point(None)
-            _standin.leave(known, slot)
+            if slot:
+                _standin.point(None)
+                _standin.leave(known, slot)
     finally:
         run(["systemctl", "restart", "--no-block", _standin.RETURN])
     after = _packages.versions(spec["packages"])

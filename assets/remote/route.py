@@ -2,9 +2,9 @@
 """Gives a release its app's traffic, and takes it away again, without losing a request.
 
 `up`: waits until the release answers its health check, several times in a row; leads the app's
-stable port to it in one nftables transaction; tries the result, through the proxy too where a site
-is there. If that fails, the map is as before. `down`: if the release is live, another healthy
-release of the app takes over; where there is none, the step refuses as long as a site sends
+stable port to it at once (`_routes`); tries the result, through the proxy too where a site is
+there. If that fails, the port leads where it led before. `down`: if the release is live, another
+healthy release of the app takes over; where there is none, the step refuses as long as a site sends
 traffic to the stable port. Then it waits for the connections that are open; a release that ends
 them by itself when it is told to go is told at once.
 Both print one line of JSON that says how long each phase took.
@@ -76,13 +76,13 @@ def up(spec: Spec) -> None:
         refuse_alone()
         before = _routes.read(spec).get(spec["stable_port"])
         switch(spec, before, phases)
-    phases.report(before=before, live=spec["release_port"])
+    phases.report(before=before, live=spec["release_port"], switched_by=_routes.by(spec))
 
 
 def stay_clear(spec: Spec) -> None:
     """Refuse to take the stable port from something else that listens there."""
     stable = spec["stable_port"]
-    if stable != spec["release_port"] and listeners(stable):
+    if stable != spec["release_port"] and listeners(stable) and not _routes.listens(stable):
         what = f"something else listens at {stable}, the stable port of {spec['app']}"
         cure = f"give the app another port, or stop what `ss -ltnp 'sport = :{stable}'` shows"
         fail(what, "", cure)
@@ -135,7 +135,7 @@ def give_up(spec: Spec, watch: Watch, problem: str) -> NoReturn:
 
 
 def switch(spec: Spec, before: int | None, phases: Phases) -> None:
-    """Lead the stable port to the release and try it; put the map back when that fails."""
+    """Lead the stable port to the release and try it; lead it back when that fails."""
     name = f"route-{spec['app']}-{spec['release']}"
     known = read_receipt(spec, name)
     proxied = through_proxy(spec)
@@ -155,7 +155,7 @@ def switch(spec: Spec, before: int | None, phases: Phases) -> None:
         fail(
             what,
             last_lines(spec["instance"]),
-            f"{back}; look at the proxy and at `nft list ruleset`",
+            f"{back}; look at the proxy and at `{_routes.look(spec)}`",
         )
     phases.end("try")
 
@@ -212,6 +212,7 @@ def down(spec: Spec) -> None:
         remove_receipt(spec, f"route-{spec['app']}-{spec['release']}")
     phases.end("guard")
     left = drain(spec)
+    _routes.forget(spec["release_port"])
     phases.end("drain")
     phases.report(moved_to=moved, connections_cut=left)
 

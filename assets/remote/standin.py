@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import _standin
-from _homeport import Spec, StepError, lock, main, run
+from _homeport import Spec, StepError, lock, main
 
 LOOK_SECONDS = 1.0
 AGAIN_SECONDS = 15.0
@@ -32,7 +32,7 @@ def give_back(spec: Spec) -> None:
                 pause = AGAIN_SECONDS
                 sys.stderr.write(_standin.said(error))
             if not _standin.running() and not _standin.leaving(spec, None).exists():
-                run(["nft", "delete", "table", *_standin.TABLE.split()], check=False)
+                _standin.forget()
                 return
         time.sleep(pause)
 

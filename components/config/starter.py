@@ -43,6 +43,9 @@ class ExistingServer(Part):
     """A machine to go through."""
     install_docker: Flag = True
     """Whether Docker is installed when it is missing; otherwise that is an error."""
+    nftables: Flag = True
+    """Whether rules of nftables may be written; without, there is no firewall on the server itself,
+    and releases are switched by links."""
     memory_mib: Mib | None = None
     """The memory it has, so that plans can refuse what will not fit; unchecked without."""
     ssh_networks: Annotated[tuple[Network, ...], AfterValidator(networks)] = EVERYBODY

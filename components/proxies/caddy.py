@@ -32,7 +32,7 @@ CHECK: Sequence[Argv] = (
     ),
 )
 _ONE_ENDPOINT: Argv = ("sh", "-c", (ASSETS / "caddy" / "endpoint.sh").read_text())
-RELOAD: Argv = ("sh", "-c", (ASSETS / "standin" / "reload.sh").read_text(), "reload", SERVICE)
+RELOAD: Argv = standin.reload(SERVICE, "/run/caddy/admin.sock")
 UPGRADED: Sequence[str] = ("caddy",)
 STANDIN: Mapping[str, Any] = standin.about(
     SERVICE,

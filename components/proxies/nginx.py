@@ -32,7 +32,7 @@ COPY = f"{standin.FOLDER}/nginx-copy"
 LOG_FOLDER = "/var/log/nginx"
 """Holds one access log per site; the package rotates it."""
 CHECK: Sequence[Argv] = ((FACTS,), ("nginx", "-t", "-q"))
-RELOAD: Argv = ("sh", "-c", (ASSETS / "standin" / "reload.sh").read_text(), "reload", SERVICE)
+RELOAD: Argv = standin.reload(SERVICE, "/run/homeport-nginx")
 UPGRADED: Sequence[str] = ("nginx",)
 STANDIN: Mapping[str, Any] = standin.about(
     SERVICE, "/run/homeport-nginx", ("nginx", "-s", "reload")

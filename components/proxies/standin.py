@@ -33,6 +33,17 @@ def about(service: str, runtime_folder: str, plain_reload: Argv) -> Mapping[str,
     }
 
 
+def reload(service: str, runs: str) -> Argv:
+    """Return what makes a proxy take its configuration, by a stand-in where there can be one.
+
+    Args:
+        service: its unit.
+        runs: a path that is there once it runs as our unit says, not as its package started it.
+    """
+    text = (ASSETS / "standin" / "reload.sh").read_text()
+    return ("sh", "-c", text, "reload", service, runs)
+
+
 def files(known: Mapping[str, Any]) -> Sequence[File]:
     """Return the program, what it knows of the proxy, and its units."""
     program = [

@@ -250,6 +250,31 @@ def test_an_engine_that_dies_after_the_switch_loses_nothing_on_the_way_back(
     assert containers(stack) == {stack.output("container"), stack.output("worker")}
 
 
+def test_a_full_disk_ends_the_deploy_before_anything_is_pulled_or_stopped(
+    stack: LocalStack,
+) -> None:
+    before, running = stack.output("release"), containers(stack)
+    images = stack.ssh("docker images --no-trunc --quiet")
+    stack.configure(image=f"{IMAGE}:1.1.0", log_level="WARNING")
+    with load(stack) as seen:
+        # A file system of its own lies over the engine's folder for as long as nothing is pulled.
+        stack.ssh("mount -t tmpfs -o size=64m small /var/lib/docker")
+        try:
+            stack.ssh("fallocate --length 60M /var/lib/docker/full")
+            printed = " ".join(stack.up_fails().split())
+        finally:
+            stack.ssh("umount --lazy /var/lib/docker")
+        assert "MiB are free below /var/lib/docker; a pull needs" in printed
+        assert "next: make room: `docker system df` shows what takes it" in printed
+        assert containers(stack) == running
+        assert stack.ssh("docker images --no-trunc --quiet") == images
+        stack.up()
+        time.sleep(1)
+    assert seen.lost == {}
+    assert set(seen.releases) == {before, stack.output("release")}
+    assert containers(stack) == {stack.output("container"), stack.output("worker")}
+
+
 def test_a_worker_that_crashes_keeps_the_old_one(stack: LocalStack) -> None:
     worker = stack.output("worker")
     stack.configure(worker_fail_mode="crash-after:0")

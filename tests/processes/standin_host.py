@@ -83,6 +83,7 @@ class StandinHost:
             json.dumps({"active": [service], "failing": [], "nft": "", "ruleset": [], "log": []})
         )
         self.leaving(None).parent.mkdir(parents=True)
+        self.unit_of_baseline = machine.write("/etc/systemd/system/homeport-nft.service", "")
         self.sockets()
 
     def add(self, name: str) -> None:

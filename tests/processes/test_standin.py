@@ -66,6 +66,22 @@ def test_where_the_stand_in_does_not_start_the_proxy_reloads_itself_and_says_why
     assert not host.leaving(None).exists()
 
 
+def test_where_no_rule_may_be_written_the_proxy_reloads_itself_and_nft_is_never_called(
+    host: StandinHost,
+) -> None:
+    host.unit_of_baseline.unlink()
+    ended = host.run("change")
+    assert ended.code == 0, ended.err
+    assert "reloaded without a stand-in: nobody can stand in for the proxy without" in ended.out
+    assert host.run("give-back").code == 0
+    upgraded = upgrade(host)
+    assert upgraded.report["stood_in"] is False
+    assert "caddy reload --force" in "\n".join(host.log)
+    assert "systemctl restart caddy" in host.log
+    assert not [line for line in host.log if line.startswith("nft")]
+    assert not host.leaving(None).exists()
+
+
 @pytest.mark.parametrize(
     ("ruleset", "stands_in"),
     [
@@ -300,6 +316,10 @@ def test_nft_takes_the_transactions_and_ends_with_what_the_last_one_says(host: S
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(program)},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(program),
+            "HOMEPORT_ROOT": str(host.machine.root),
+        },
     )
     assert done.returncode == 0, done.stderr

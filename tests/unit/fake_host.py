@@ -19,6 +19,7 @@ class FakeHost(pulumi.ComponentResource):
         memory_mib: int | None = 4096,
         cores: int | None = 2,
         image: str | None = None,
+        nftables: bool = True,
     ) -> None:
         super().__init__("homeport:test:FakeHost", "host", {})
         provider = docker.Provider(
@@ -41,12 +42,17 @@ class FakeHost(pulumi.ComponentResource):
             ),
             docker=provider,
             ssh_command=address,
+            nftables=nftables,
         )
         self.register_outputs({})
 
 
 def fake_host(
-    *, memory_mib: int | None = 4096, cores: int | None = 2, image: str | None = None
+    *,
+    memory_mib: int | None = 4096,
+    cores: int | None = 2,
+    image: str | None = None,
+    nftables: bool = True,
 ) -> Host:
     """Return a host with these facts."""
-    return FakeHost(memory_mib=memory_mib, cores=cores, image=image).host
+    return FakeHost(memory_mib=memory_mib, cores=cores, image=image, nftables=nftables).host

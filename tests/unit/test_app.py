@@ -224,6 +224,26 @@ def test_secrets_travel_only_in_their_own_step(deployed: Deployment) -> None:
     )
 
 
+def test_the_host_alone_decides_what_switches_and_the_steps_keep_their_names() -> None:
+    def deployed_where(allowed: bool) -> Deployment:
+        return deploy(lambda: App("web", AppArgs(host=fake_host(nftables=allowed), **app())))
+
+    made = {allowed: deployed_where(allowed) for allowed in (True, False)}
+    routes = {
+        allowed: {
+            each.name: document(each)
+            for each in deployment.of_type("command:remote:Command")
+            if "route" in str(each.inputs.get("delete", each.inputs.get("create")))
+        }
+        for allowed, deployment in made.items()
+    }
+    id_ = release(made[True])
+    assert set(routes[True]) == {f"web-switch-{id_}", f"web-drain-{id_}"}
+    assert routes[False] == {
+        name: {**spec, "switched_by": "links"} for name, spec in routes[True].items()
+    }
+
+
 def test_a_job_gets_its_own_secrets_and_environment_and_not_the_apps(deployed: Deployment) -> None:
     migrate, seed = document(step(deployed, "migrate")), document(step(deployed, "seed"))
     id_ = release(deployed)

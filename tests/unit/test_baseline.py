@@ -90,6 +90,17 @@ def test_swap_is_a_unit_only_where_there_is_some() -> None:
     assert baseline.units(512) == ["homeport-nft.service", "homeport-swap.service"]
 
 
+def test_where_no_rule_may_be_written_links_switch_and_nothing_of_nftables_is_put() -> None:
+    files = baseline.baseline_files(key_login_only=False, swap_mib=0, nftables=False)
+    units = {Path(file.path).name for file in files if "/systemd/system/" in file.path}
+    assert units == {
+        f"homeport-{of}@.{kind}" for of in ("stable", "release") for kind in ("socket", "service")
+    }
+    assert not [file for file in files if "nft" in file.path or "nft" in str(file.content)]
+    assert "nftables" not in baseline.packages([], nftables=False)
+    assert baseline.units(512, nftables=False) == ["homeport-swap.service"]
+
+
 @pytest.mark.skipif(not SSHD.exists(), reason="needs sshd (package openssh-server)")
 def test_sshd_accepts_its_settings(tmp_path: Path) -> None:
     key = tmp_path / "key"

@@ -126,6 +126,17 @@ def test_becoming_root_takes_exactly_one_argument() -> None:
         assert words[-2] == "-c"
 
 
+def test_a_server_whose_owner_wants_no_rules_gets_no_package_and_no_unit_for_them() -> None:
+    asked = {
+        allowed: json.loads(step(run(nftables=allowed), "baseline").inputs["stdin"])
+        for allowed in (True, False)
+    }
+    assert "nftables" in asked[True]["packages"]
+    assert asked[True]["units_enabled"] == ["homeport-nft.service"]
+    assert "nftables" not in asked[False]["packages"]
+    assert "units_enabled" not in asked[False]
+
+
 def test_without_a_key_the_agent_of_the_operator_serves() -> None:
     made = connection(step(run(), "baseline"))
     assert "privateKey" not in made

@@ -163,6 +163,15 @@ def test_the_host_confirms_its_rules_over_a_second_connection() -> None:
     assert "delete" not in confirmed.inputs
 
 
+def test_where_no_rule_may_be_written_a_host_firewall_is_refused_with_the_cure() -> None:
+    def program() -> None:
+        HostFirewallArgs(host=fake_host(nftables=False), rules=web_rules())
+
+    with pytest.raises(ValueError, match="HostFirewall: host: host has nftables=False") as caught:
+        record(program)
+    assert "leave the HostFirewall out" in str(caught.value)
+
+
 def test_a_host_firewall_without_a_rule_for_ssh_is_refused() -> None:
     def program() -> None:
         HostFirewallArgs(host=fake_host(), rules=[Rule(protocol="udp", port=443)])

@@ -120,7 +120,7 @@ def test_a_site_is_a_file_that_is_checked_before_caddy_takes_it() -> None:
         "caddyfile",
     ]
     reload = (ASSETS.parent / "standin" / "reload.sh").read_text()
-    assert made["then"] == [["sh", "-c", reload, "reload", "caddy"]]
+    assert made["then"] == [["sh", "-c", reload, "reload", "caddy", "/run/caddy/admin.sock"]]
 
 
 def test_a_site_tells_the_guard_of_routes_which_ports_it_uses() -> None:
