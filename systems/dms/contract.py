@@ -26,6 +26,8 @@ SMOKE_ACCOUNT = "smoke"
 THREADS = 4
 """Of each gunicorn worker, as the backend starts them."""
 MIGRATOR_CONNECTIONS = 5
+SPARE_CONNECTIONS = 3
+"""Of the backend's user: for jobs, and for whoever uses `dms-manage`."""
 
 RESERVED = {
     "DJANGO_SETTINGS_MODULE": "leave it to the program",
@@ -53,8 +55,8 @@ def folder() -> str:
 
 
 def connections(processes: int) -> int:
-    """Return how many connections two releases side by side may hold, and a migration."""
-    return 2 * processes * THREADS + MIGRATOR_CONNECTIONS
+    """Return how many connections two releases side by side, commands and a migration may hold."""
+    return 2 * processes * THREADS + SPARE_CONNECTIONS + MIGRATOR_CONNECTIONS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -60,7 +60,7 @@ def load(dms: Deployed) -> Load:
     assert dms.aim.cloud
     site = dms.site
     ca = str(dms.aim.cloud.ca_file)
-    return Load(site.address, site.hostname, ca, path="/api/healthz", rate=15)
+    return Load(site.address, site.hostname, ca, path="/api/healthz", rate=8)
 
 
 def login(dms: Deployed) -> dict[str, str]:

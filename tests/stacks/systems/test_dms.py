@@ -165,7 +165,7 @@ BAD: list[tuple[str, str, str]] = [
     ("database: {username: 'do-admin'}", "database.username", "is no name in a database"),
     ("database: {password: x}", "database.password", "is a secret inside an object"),
     ("database: {ca_certificate: ca.crt}", "database.ca_certificate", "is no certificate"),
-    ("database: {max_connections: 20}", "app.processes", "needs up to 29 connections"),
+    ("database: {max_connections: 20}", "app.processes", "needs up to 32 connections"),
     ("database_password: null", "database_password", "is missing"),
     (f"database_password: {CANARY}", "database_password", "is a secret in plain text"),
     ("admin: null", "admin", "is missing"),

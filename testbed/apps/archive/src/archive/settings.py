@@ -79,6 +79,9 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.postgresql",
+            # Over TLS to another machine, a connection costs more than most requests.
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
             "NAME": text("DATABASE_NAME", "DB_NAME"),
             "USER": text("DATABASE_USER", "DB_USER"),
             "PASSWORD": text("DATABASE_PASSWORD", "DB_PASSWORD"),
