@@ -94,6 +94,7 @@ format: setup ## Format and fix what can be fixed
 docs: setup ## Write the generated documentation anew
 	@$(BIN)/python -m components.config > docs/configuration.md
 	@$(BIN)/python -m components.config systems.isis.config:IsisConfig > systems/isis/docs/configuration.md
+	@$(BIN)/python -m components.config systems.dms.config:DmsConfig > systems/dms/docs/configuration.md
 
 snapshots: setup ## Accept the present resources of both stacks as the expected ones
 	@$(BIN)/pytest tests/stacks -q --update-snapshots

@@ -2,7 +2,8 @@
 
 import base64
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 import pulumi_command as command
@@ -10,7 +11,7 @@ import pulumi_random as random
 
 from . import scram, secrets, sql
 from .dump import Dump
-from .postgres import PostgresServer
+from .postgres_place import DatabaseServer
 from .secrets import Secret
 
 _LONGEST_NAME = 63 - len("_read_write")
@@ -21,7 +22,7 @@ _MIGRATION_LOCK_SECONDS = 10
 class DatabaseArgs:
     """What a database is."""
 
-    server: PostgresServer
+    server: DatabaseServer
     """Where it lies."""
     name: str
     """Its name in the server."""
@@ -51,7 +52,7 @@ class Database(pulumi.ComponentResource):
 
     database_name: str
     """Its name in the server."""
-    server: PostgresServer
+    server: DatabaseServer
     """Where it lies."""
     ready: command.remote.Command
     """Has made it; what works in the database depends on it."""
@@ -65,12 +66,13 @@ class Database(pulumi.ComponentResource):
         args.server.host.remote.claims.take(
             f"database on {args.server.hostname}", args.name, name, cure="choose another name"
         )
-        self.ready = args.server.host.remote.step(
+        self.ready = _step(
+            args.server,
             f"{name}-database",
-            "sql",
             {
-                **args.server.place,
-                "up": sql.database_up(args.name, args.schemas, args.extensions),
+                "up": sql.database_up(
+                    args.name, args.schemas, args.extensions, superuser=args.server.superuser
+                ),
                 "down": sql.database_down(args.name),
             },
             down=True,
@@ -79,7 +81,17 @@ class Database(pulumi.ComponentResource):
         self.register_outputs({"database_name": self.database_name})
 
     def dump(self, keep: int = 3) -> Dump:
-        """Return the dump for a `Job(dump=...)` that changes this database."""
+        """Return the dump for a `Job(dump=...)` that changes this database.
+
+        Raises:
+            ValueError: somebody else runs the server.
+        """
+        if not self.server.superuser:
+            msg = (
+                f"dump of {self.database_name}: {self.server.hostname} is run by somebody else, "
+                "who keeps its backups; leave dump= out"
+            )
+            raise ValueError(msg)
         return Dump(
             host=self.server.host,
             place=self.server.place,
@@ -157,7 +169,7 @@ class DatabaseUser(pulumi.ComponentResource):
         remote.claims.take(
             f"database user on {server.hostname}", args.name, name, cure="choose another name"
         )
-        server.reserve_connections(args.name, args.connection_limit)
+        server.connections.reserve(args.name, args.connection_limit)
         self.username = args.name
         self.password = secrets.generated(f"{name}-password", rotation=args.rotation, opts=child)
         salt = random.RandomBytes(
@@ -166,15 +178,19 @@ class DatabaseUser(pulumi.ComponentResource):
             keepers={"rotation": str(args.rotation)},
             opts=child,
         )
-        role = remote.step(
+        role = _step(
+            server,
             f"{name}-role",
-            "sql",
             {
-                **server.place,
                 "up": sql.user_up(
-                    database, args.name, args.access, args.connection_limit, settings(args)
+                    database,
+                    args.name,
+                    args.access,
+                    args.connection_limit,
+                    settings(args),
+                    superuser=server.superuser,
                 ),
-                "down": sql.user_down(database, args.name),
+                "down": sql.user_down(database, args.name, superuser=server.superuser),
             },
             down=True,
             opts=_made_in(self, server, role_key(args), [args.database.ready]),
@@ -194,14 +210,16 @@ class DatabaseUser(pulumi.ComponentResource):
         batches: pulumi.Output[list[sql.Batch]] = pulumi.Output.secret(
             pulumi.Output.all(self.password.value, salt).apply(
                 lambda made: sql.user_password(
-                    args.name, scram.verifier(made[0], base64.b64decode(made[1]))
+                    args.name,
+                    scram.verifier(made[0], base64.b64decode(made[1])),
+                    superuser=server.superuser,
                 )
             )
         )
-        server.host.remote.step(
+        _step(
+            server,
             f"{name}-login",
-            "sql",
-            {**server.place, "up": batches},
+            {"up": batches},
             secret=True,
             opts=_made_in(self, server, role_key(args), [role]),
         )
@@ -231,9 +249,31 @@ def settings(args: DatabaseUserArgs) -> dict[str, str]:
     return common
 
 
+def _step(
+    server: DatabaseServer,
+    name: str,
+    batches: Mapping[str, Any],
+    *,
+    opts: pulumi.ResourceOptions,
+    down: bool = False,
+    secret: bool = False,
+) -> command.remote.Command:
+    """Run SQL in a server."""
+    return server.host.remote.step(
+        name,
+        "sql",
+        {**server.place, **batches},
+        down=down,
+        secret=secret,
+        # What removes nothing may go with the host.
+        elsewhere=down and server.data is None,
+        opts=opts,
+    )
+
+
 def _made_in(
     parent: pulumi.Resource,
-    server: PostgresServer,
+    server: DatabaseServer,
     identity: str,
     depends_on: Sequence[pulumi.Resource],
     *,
@@ -244,7 +284,7 @@ def _made_in(
         parent=parent,
         depends_on=depends_on,
         protect=protect,
-        replace_with=[server.data],
+        replace_with=[server.data] if server.data else None,
         replacement_trigger=identity,
         # The old one's removal must not hit what the new one made.
         delete_before_replace=True,

@@ -14,6 +14,7 @@ from . import names, release, sql
 from .host import Host
 from .network import PrivateNetwork
 from .postgres_engines import in_docker, in_podman
+from .postgres_place import Connections
 from .postgres_tuning import major_version
 from .rootless import RootlessAccount
 
@@ -110,6 +111,10 @@ class PostgresServer(pulumi.ComponentResource):
     """How the host's tools find it."""
     data: pulumi.CustomResource
     """Its data; what is made in the server is made anew when this is replaced."""
+    connections: Connections
+    """How many each user may open."""
+    superuser = True
+    """True: what is made in it is made by its superuser."""
     ready: command.remote.Command
     """Succeeds once the server accepts connections; what works in the server depends on it."""
 
@@ -121,8 +126,9 @@ class PostgresServer(pulumi.ComponentResource):
         self.port = PORT
         self.host = args.host
         self.container_name = f"{args.host.remote.system}-{name}"
-        self._max_connections = args.max_connections
-        self._limits: dict[str, int] = {}
+        self.connections = Connections(
+            self.hostname, args.max_connections, reserved=_RESERVED_CONNECTIONS
+        )
         remote = args.host.remote
         owner = f"postgres {name}"
         remote.claims.take("app name", name, owner, cure="rename one of them")
@@ -148,20 +154,3 @@ class PostgresServer(pulumi.ComponentResource):
         self.register_outputs(
             {"hostname": self.hostname, "port": self.port, "container_name": self.container_name}
         )
-
-    def reserve_connections(self, user: str, limit: int) -> None:
-        """Set aside connections for a user, so that no user can be starved by another.
-
-        Raises:
-            ValueError: all users together may open more than the server accepts.
-        """
-        self._limits[user] = limit
-        free = self._max_connections - _RESERVED_CONNECTIONS
-        if sum(self._limits.values()) > free:
-            listed = ", ".join(f"{name} {count}" for name, count in self._limits.items())
-            msg = (
-                f"{self.hostname}: connection limits add up to {sum(self._limits.values())} "
-                f"({listed}), but only {free} of max_connections={self._max_connections} are free "
-                "for users; lower a connection_limit or raise max_connections"
-            )
-            raise ValueError(msg)

@@ -115,6 +115,7 @@ class Remote:
         up: bool = True,
         down: bool = False,
         secret: bool = False,
+        elsewhere: bool = False,
         timeout_seconds: int = 600,
         opts: pulumi.ResourceOptions | None = None,
     ) -> command.remote.Command:
@@ -128,6 +129,8 @@ class Remote:
                 marks a place in the order, and opens no connection until it is deleted.
             down: whether deleting the resource runs `tool down` with the same document.
             secret: whether what the tool prints is secret.
+            elsewhere: whether what it makes lies on another machine, and so does not go with this
+                one: it is removed one by one, and stays when this machine is replaced.
             timeout_seconds: limit of one run.
             opts: parent and dependencies.
         """
@@ -146,7 +149,7 @@ class Remote:
             stdin=pulumi.Output.json_dumps(document, sort_keys=True),
             logging=command.remote.Logging.NONE,
             add_previous_output_in_env=False,
-            opts=_merge(self.bound(), base, opts),
+            opts=_merge(None if elsewhere else self.bound(), base, opts),
         )
 
     def now(self, tool: str, spec: Mapping[str, Any]) -> "subprocess.CompletedProcess[str]":

@@ -94,6 +94,11 @@ def group_roles(database: str) -> list[str]:
     return [owner_role(database), *(group_role(database, access) for access in GRANTS)]
 
 
+def checked() -> list[Batch]:
+    """Return what only asks whether the server answers."""
+    return [_batch("postgres", "SELECT now();")]
+
+
 def server_up() -> list[Batch]:
     """Return what makes a fresh server safe: no superuser over the network, no common rooms."""
     return [
@@ -105,10 +110,18 @@ def server_up() -> list[Batch]:
     ]
 
 
-def database_up(database: str, schemas: Sequence[str], extensions: Sequence[str]) -> list[Batch]:
-    """Return what makes a database with its owner, its groups and their grants."""
+def database_up(
+    database: str, schemas: Sequence[str], extensions: Sequence[str], *, superuser: bool = True
+) -> list[Batch]:
+    """Return what makes a database with its owner, its groups and their grants.
+
+    Without a superuser it is made by a role with CREATEDB and CREATEROLE, which becomes a member
+    of the owner.
+    """
     owner, groups = identifier(owner_role(database)), group_roles(database)
-    roles = [line for role in groups for line in _role(role, "NOLOGIN", None)]
+    roles = [line for role in groups for line in _role(role, "NOLOGIN", None, superuser=superuser)]
+    if not superuser:
+        roles.append(f"GRANT {owner} TO CURRENT_USER;")
     create = (
         f"CREATE DATABASE {identifier(database)} OWNER {owner} TEMPLATE template0 ENCODING 'UTF8'"
     )
@@ -151,7 +164,13 @@ def database_down(database: str) -> list[Batch]:
 
 
 def user_up(
-    database: str, user: str, access: Access, connection_limit: int, settings: Mapping[str, str]
+    database: str,
+    user: str,
+    access: Access,
+    connection_limit: int,
+    settings: Mapping[str, str],
+    *,
+    superuser: bool = True,
 ) -> list[Batch]:
     """Return what makes a user a member of exactly one group; says nothing about its password."""
     name, group = identifier(user), group_role(database, access)
@@ -164,7 +183,7 @@ def user_up(
     return [
         _batch(
             database,
-            *_role(user, "LOGIN", connection_limit),
+            *_role(user, "LOGIN", connection_limit, superuser=superuser),
             revoke_others,
             f"GRANT {identifier(group)} TO {name};",
             f"ALTER ROLE {name} RESET ALL;",
@@ -174,28 +193,42 @@ def user_up(
     ]
 
 
-def user_password(user: str, verifier: str) -> list[Batch]:
-    """Return what lets a user log in; the server's log never shows it, even when it fails."""
+def user_password(user: str, verifier: str, *, superuser: bool = True) -> list[Batch]:
+    """Return what lets a user log in; the server's log never shows it, even when it fails.
+
+    What is logged only a superuser decides; otherwise a log may show the verifier, with which
+    nobody can log in.
+    """
+    unlogged = (
+        "SET LOCAL log_statement = 'none';",
+        "SET LOCAL log_min_duration_statement = -1;",
+        "SET LOCAL log_min_error_statement = panic;",
+    )
     return [
         _batch(
             "postgres",
-            "SET LOCAL log_statement = 'none';",
-            "SET LOCAL log_min_duration_statement = -1;",
-            "SET LOCAL log_min_error_statement = panic;",
+            *(unlogged if superuser else ()),
             f"ALTER ROLE {identifier(user)} PASSWORD {literal(verifier)};",
         )
     ]
 
 
-def user_down(database: str, user: str) -> list[Batch]:
+def user_down(database: str, user: str, *, superuser: bool = True) -> list[Batch]:
     """Return what ends a user's sessions, gives what it owns to the owner, and drops it."""
     exists = f"FROM pg_roles WHERE rolname = {literal(user)} \\gexec"
     kill = (
         f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {literal(user)};"
     )
     reassign = f"format('REASSIGN OWNED BY %I TO %I', rolname, {literal(owner_role(database))})"
+    # Whoever is no superuser has to be a member, to end its sessions and give away what it owns.
+    join = f"SELECT format('GRANT %I TO %I', rolname, CURRENT_USER) {exists}"
     return [
-        _batch("postgres", f"SELECT format('ALTER ROLE %I NOLOGIN', rolname) {exists}", kill),
+        _batch(
+            "postgres",
+            f"SELECT format('ALTER ROLE %I NOLOGIN', rolname) {exists}",
+            *(() if superuser else (join,)),
+            kill,
+        ),
         _batch(
             database,
             f"SELECT {reassign} {exists}",
@@ -213,8 +246,13 @@ def _unless(where: str, statement: str) -> str:
     return f"SELECT {literal(statement)} WHERE NOT EXISTS (SELECT {where}) \\gexec"
 
 
-def _role(role: str, login: str, connection_limit: int | None) -> list[str]:
+def _role(
+    role: str, login: str, connection_limit: int | None, *, superuser: bool = True
+) -> list[str]:
     powers = "INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+    if not superuser:
+        # It cannot give the other powers, and so may not even take them.
+        powers = "INHERIT NOCREATEDB NOCREATEROLE"
     limit = "" if connection_limit is None else f" CONNECTION LIMIT {connection_limit}"
     where = f"FROM pg_roles WHERE rolname = {literal(role)}"
     return [

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from homeport import demo as demos
-from homeport import previews, stacks
+from homeport import previews, rotation, stacks
 from homeport import releases as past
 from homeport import smoke as smokes
 
@@ -107,6 +107,25 @@ def rollback(
     entry = past.rollback(aim, app_name, release)
     typer.echo(f"{app_name} goes back to {entry.value} of update {entry.update}")
     typer.echo(f"Pulumi.{stack}.yaml says so now; commit it when it has worked")
+    _pulumi("up", context, stack, system, cloud)
+
+
+@app.command(context_settings=PASS_ON)
+def rotate(
+    context: typer.Context,
+    secrets: Annotated[
+        str, typer.Argument(help="Names of `secret_rotation`, with commas; `all` is every one.")
+    ],
+    *,
+    stack: Stack = "staging",
+    system: System = None,
+    cloud: CloudName = None,
+) -> None:
+    """Have new secrets: raise their numbers in the stack's configuration, and run `up`."""
+    aim = stacks.target(system, stack, cloud)
+    raised = rotation.rotate(aim, [] if secrets == "all" else secrets.split(","))
+    listed = ", ".join(f"{name} {number}" for name, number in raised.items())
+    typer.echo(f"Pulumi.{stack}.yaml says now: {listed}; commit it when it has worked")
     _pulumi("up", context, stack, system, cloud)
 
 

@@ -1,7 +1,7 @@
 """Previews of every system and stack, each as its first `up`: no cloud, no host, no state of yours.
 
-What a stack file leaves to a person, the password of its registry, is a placeholder here, and so is
-the token: nothing is asked of anybody.
+What a stack file leaves to a person, the password of its registry or of its database, is a
+placeholder here, and so is the token: nothing is asked of anybody.
 """
 
 import concurrent.futures
@@ -54,8 +54,10 @@ def run(aims: list[stacks.Target]) -> Iterator[Previewed]:
     """Preview stacks, as many at a time as there are processors; each comes when it has ended.
 
     Raises:
-        StackError: when a stack could not be made.
+        StackError: when a stack could not be made, or what it deploys not be built.
     """
+    for project in dict.fromkeys(aim.project for aim in aims):
+        stacks.build(project)
     with (
         tempfile.TemporaryDirectory() as folder,
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
@@ -87,8 +89,9 @@ def preview(aim: stacks.Target, folder: Path, settings: Sequence[str] = ()) -> P
     file = own / f"Pulumi.{aim.stack}.yaml"
     values = yaml.safe_load((aim.project / file.name).read_text()) | {"encryptionsalt": salt}
     file.write_text(yaml.safe_dump(values, sort_keys=False))
-    if f"{aim.name}:registry" in values["config"]:
-        stacks.encrypt(aim, file, f"{aim.name}:registry_password", PLACEHOLDER, environment)
+    for part in ("registry", "database"):
+        if f"{aim.name}:{part}" in values["config"]:
+            stacks.encrypt(aim, file, f"{aim.name}:{part}_password", PLACEHOLDER, environment)
     command = ["preview", "--json", "--stack", aim.stack, "--config-file", str(file)]
     command += [f"--config={setting}" for setting in settings]
     start = time.monotonic()

@@ -3,13 +3,14 @@
 The program and its stack files are the same in both cases. For a local cloud, three things differ
 and are kept beside that cloud, so that nothing in the checkout changes: the state, its passphrase,
 and a copy of the stack file, with the image digests that the local registry serves, and with the
-password of the local private registry where the stack logs in there.
+passwords of the local private registry and of the managed PostgreSQL where the stack logs in there.
 """
 
 import dataclasses
 import json
 import re
 import secrets
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ import yaml
 
 from homeport import engine, interrupted, leases, paths
 from homeport.cloud import instance, process, served
-from homeport.cloud.names import PRIVATE_REGISTRY
+from homeport.cloud.names import MANAGED_POSTGRES, PRIVATE_REGISTRY
 
 _DIGEST = re.compile(r"(?P<reference>[\w./:-]+:[\w.-]+)@sha256:[0-9a-f]{64}")
 
@@ -117,6 +118,7 @@ def run(aim: Target, operation: str, arguments: Sequence[str] = ()) -> int:
     A lock that a killed deploy of this machine left is removed first, and what it was in the middle
     of is looked at; other locks are respected.
     """
+    build(aim.project)
     options = ["--stack", aim.stack, *config_file(aim), *arguments]
     if operation == "destroy":
         # The program writes the keys that the Docker provider logs in with (docs/adr/0006).
@@ -128,6 +130,21 @@ def run(aim: Target, operation: str, arguments: Sequence[str] = ()) -> int:
         recover(aim)
         done = engine.run([operation, *options], cwd=aim.project, extra=aim.environment)
     return done.returncode
+
+
+def build(project: Path) -> None:
+    """Have what a project deploys as artefacts: by its own script `build`, if it has one.
+
+    Raises:
+        StackError: the script failed; with what it said.
+    """
+    script = project / "build"
+    if not script.is_file():
+        return
+    done = subprocess.run([str(script)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        msg = f"{script.relative_to(paths.ROOT)} failed: {done.stderr.strip()}"
+        raise StackError(msg)
 
 
 def recover(aim: Target) -> None:
@@ -192,22 +209,27 @@ def config_file(aim: Target) -> list[str]:
     text = _DIGEST.sub(lambda found: _local(found["reference"], digests), source)
     kept = yaml.safe_load(made.read_text()).get("config") or {}
     made.write_text(text.rstrip("\n") + f"\nencryptionsalt: {its_salt}\n")
-    _give_password(aim, made, kept)
+    _give_passwords(aim, made, kept, aim.cloud)
     return ["--config-file", str(made)]
 
 
-def _give_password(aim: Target, made: Path, kept: Mapping[str, Any]) -> None:
-    """Put the local registry's password into the copy that needs it, encrypted once."""
-    values = yaml.safe_load(made.read_text())
-    registry = values["config"].get(f"{aim.name}:registry") or {}
-    key = f"{aim.name}:registry_password"
-    if registry.get("server") != PRIVATE_REGISTRY or key in values["config"] or not aim.cloud:
-        return
-    if key in kept:
+def _give_passwords(
+    aim: Target, made: Path, kept: Mapping[str, Any], cloud: instance.Cloud
+) -> None:
+    """Put the passwords of the cloud's own services into a copy that needs them, encrypted once."""
+    config = yaml.safe_load(made.read_text())["config"]
+    services = (("registry", "server", PRIVATE_REGISTRY), ("database", "host", MANAGED_POSTGRES))
+    for part, field, service in services:
+        secret = f"{part}_password"
+        key, given = f"{aim.name}:{secret}", config.get(f"{aim.name}:{part}") or {}
+        if given.get(field) != service or key in config:
+            continue
+        if key not in kept:
+            encrypt(aim, made, key, getattr(cloud, secret), aim.environment)
+            continue
+        values = yaml.safe_load(made.read_text())
         values["config"][key] = kept[key]
         made.write_text(yaml.safe_dump(values, sort_keys=False))
-        return
-    encrypt(aim, made, key, aim.cloud.registry_password, aim.environment)
 
 
 def _local(reference: str, digests: dict[str, str]) -> str:

@@ -45,8 +45,13 @@ def what_lives_on_a_server_goes_with_it(made: Deployment, _: Config) -> Iterator
     kinds = (COMMAND, CONTAINER, "docker:index/network:Network", "docker:index/volume:Volume")
     for server in made.of_type("Server"):
         for thing in (thing for kind in kinds for thing in made.of_type(kind)):
-            if not _goes_with(thing, server, made):
+            if not (_goes_with(thing, server, made) or _works_elsewhere(thing)):
                 yield f"{thing.name}: is not deleted and replaced with the server"
+
+
+def _works_elsewhere(thing: Record) -> bool:
+    """Return whether a thing is made in a database server that somebody else runs."""
+    return '"service_file"' in str(thing.inputs.get("stdin")) and "delete" in thing.inputs
 
 
 def _goes_with(thing: Record, server: Record, made: Deployment) -> bool:

@@ -1,25 +1,24 @@
 #!/usr/bin/python3 -B
-"""Runs batches of SQL in a PostgreSQL container, as its superuser, over the container's own socket.
+"""Runs batches of SQL in a PostgreSQL server, as whoever may make databases and users there.
 
-The document names the container (and the account whose Podman runs it, if not Docker) and holds
-the batches for `up` and for `down`; each runs in one psql session, as one transaction unless it
-says otherwise, and ends at its first error. What is printed then is PostgreSQL's own message with
-the statement; secrets are blotted out.
+The document names the server (a container, with the account whose Podman runs it, if not Docker;
+or the service file that leads to one elsewhere) and holds the batches for `up` and for `down`; each
+runs in one psql session, as one transaction unless it says otherwise, and ends at its first error.
+What is printed then is PostgreSQL's own message with the statement; secrets are blotted out.
 """
 
 import re
 import sys
 import time
-from typing import Any, NoReturn
+from typing import Any
 
-import _instances
-from _engines import engine
+import _postgres
 from _homeport import Spec, fail, main
+from _postgres import Server
 
 Batch = dict[str, Any]
 
 PSQL = ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-f", "-"]
-QUIET = "PGOPTIONS=-c client_min_messages=warning"
 WAIT_SECONDS = 30
 BLOTS = (
     (re.compile(r"(?i)(PASSWORD\s+)E?'(?:[^']|'')*'?"), r"\1'[blotted out]'"),
@@ -29,85 +28,54 @@ BLOTS = (
 
 def up(spec: Spec) -> None:
     """Wait until the server accepts connections, then run the batches of `up` in order."""
-    if state(spec) is None:
-        fail(
-            f"there is no container {spec['container']}",
-            "",
-            "run `pulumi up --refresh`, which makes it again",
-        )
-    wait(spec)
+    server = _postgres.server(spec)
+    if server.state() is None:
+        fail(f"there is no {server.title}", "", server.missing)
+    wait(server, spec.get("wait_seconds", WAIT_SECONDS))
     for batch in spec["up"]:
-        psql(spec, batch)
+        psql(server, batch)
     sys.stdout.write(f"applied: {len(spec['up'])} batches\n")
 
 
 def down(spec: Spec) -> None:
     """Run the batches of `down`; what they would remove from is perhaps gone already."""
-    if state(spec) is None:
-        sys.stdout.write(f"nothing to do: there is no container {spec['container']}\n")
+    server = _postgres.server(spec)
+    if server.state() is None:
+        sys.stdout.write(f"nothing to do: there is no {server.title}\n")
         return
-    wait(spec)
+    wait(server, spec.get("wait_seconds", WAIT_SECONDS))
     for batch in spec["down"]:
-        if exists(spec, batch["database"]):
-            psql(spec, batch)
+        if exists(server, batch["database"]):
+            psql(server, batch)
     sys.stdout.write("removed\n")
 
 
-def state(spec: Spec) -> "str | None":
-    """Return the engine's word for the container's state; None when there is no such container."""
-    runs = engine(spec)
-    form = ("--type", "container", "--format", "{{.State.Status}}")
-    shown = runs.run("inspect", *form, spec["container"], check=False)
-    if shown.returncode == 0:
-        return shown.stdout.strip()
-    if "no such" not in shown.stderr.lower():
-        fail(f"{runs.title} does not answer", shown.stderr, runs.look)
-    return None
-
-
-def wait(spec: Spec) -> None:
-    """Wait until the server accepts TCP connections; while initialising it has its socket only."""
-    seconds = spec.get("wait_seconds", WAIT_SECONDS)
-    ready = [*inside(spec), "pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"]
+def wait(server: Server, seconds: float) -> None:
+    """Wait until the server accepts connections, or end the step with its own last words."""
     end = time.monotonic() + seconds
-    while engine(spec).run(*ready, check=False).returncode != 0:
+    while server.ready().returncode != 0:
         if time.monotonic() > end:
-            give_up(spec, seconds)
+            said, cure = server.last_words()
+            what = f"{server.title} ({server.state()}) accepted no connection for {seconds:g} s"
+            fail(what, blot(said), cure)
         time.sleep(0.5)
 
 
-def give_up(spec: Spec, seconds: float) -> NoReturn:
-    """End the step with the server's own last words."""
-    kind = "podman" if spec.get("account") else "docker"
-    instance = {"kind": kind, "name": spec["container"], "account": spec.get("account", "")}
-    fail(
-        f"PostgreSQL in {spec['container']} ({state(spec)}) accepted no connection "
-        f"for {seconds:g} s",
-        blot(_instances.last_lines(instance)),
-        _instances.hint(instance),
-    )
-
-
-def exists(spec: Spec, database: str) -> bool:
+def exists(server: Server, database: str) -> bool:
     """Return whether the server has a database."""
     query = "SELECT datname FROM pg_database;\n"
-    listed = psql(spec, {"database": "postgres", "sql": query, "transaction": False})
+    listed = psql(server, {"database": "postgres", "sql": query, "transaction": False})
     return database in listed.splitlines()
 
 
-def inside(spec: Spec) -> list[str]:
-    """Return what the engine is told to run a command in the container as the superuser."""
-    return ["exec", "-i", "-u", "postgres", "-e", QUIET, spec["container"]]
-
-
-def psql(spec: Spec, batch: Batch) -> str:
+def psql(server: Server, batch: Batch) -> str:
     """Run one batch and return what it printed."""
     session = [*PSQL, "-d", batch["database"], *(["-1"] if batch["transaction"] else [])]
-    result = engine(spec).run(*inside(spec), *session, stdin=batch["sql"], check=False)
+    result = server.run(*session, stdin=batch["sql"])
     if result.returncode != 0:
         message = blot(result.stderr or result.stdout)
         fail(
-            f"SQL in database {batch['database']} of {spec['container']} failed",
+            f"SQL in database {batch['database']} of {server.title} failed",
             message + statement(batch["sql"], result.stderr),
             "correct the cause that PostgreSQL names; nothing of this transaction was kept"
             if batch["transaction"]

@@ -156,6 +156,21 @@ HttpsOrigin = Annotated[Text, AfterValidator(_https_origin)]
 """Where a page lives, as browsers call it: https://, a name, and a port if it has one."""
 
 
+def _sentry_dsn(value: str) -> str:
+    url = urlsplit(value)
+    project = url.path.rpartition("/")[2]
+    if url.scheme != "https" or not url.hostname or not url.username or not project.isdigit():
+        cure = "copy it from the project's settings: https://KEY@sentry.example.com/NUMBER"
+        refuse("is no DSN of Sentry", cure, show=False)
+    if url.password:
+        refuse("holds a secret key", "use the DSN of today, which has none", show=False)
+    return value
+
+
+SentryDsn = Annotated[Text, AfterValidator(_sentry_dsn)]
+"""Where an app reports its errors; its key is public, since it can only send."""
+
+
 def _registry(value: str) -> str:
     if "/" in value:
         refuse("is no host name", "give it without https:// and path, such as ghcr.io")

@@ -1,15 +1,28 @@
 """Parts of a configuration that one system has like the next."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
+from .. import artefact_source
 from .catalogue_values import Location, ServerType, System
 from .environment import Environment
 from .loading import Part
-from .network_values import Directory, Email, Hostname, Network, Registry, networks
+from .network_values import Directory, Email, Hostname, HttpsUrl, Network, Registry, networks
+from .problems import refuse
 from .ssh_keys import PublicKey
-from .values import Flag, Image, Login, Mib, PostgresImage, Seconds, distinct
+from .values import (
+    Commit,
+    Flag,
+    Image,
+    Login,
+    Mib,
+    PostgresImage,
+    Seconds,
+    Sha256,
+    Text,
+    distinct,
+)
 
 EVERYBODY = ("0.0.0.0/0", "::/0")
 
@@ -96,11 +109,46 @@ class Images(Part):
     """Whether every image must be pinned by its digest: `name:tag@sha256:…`."""
 
 
-class App(Part):
-    """The app."""
+class Source(Part):
+    """An artefact's place: exactly one of `path`, `url` with `sha256`, and `url` with `commit`."""
 
-    image: Image = Field(examples=["ghcr.io/you/app:1.0.0"])
-    """Its image; a new one is a new release."""
+    path: Text | None = Field(None, examples=["dist/backend"])
+    """A file or folder of this machine, relative to the project."""
+    url: HttpsUrl | None = Field(None, examples=["https://releases.example.com/app-1.0.0.tar.gz"])
+    """An archive that the server downloads, or a git repository that it reads."""
+    sha256: Sha256 | None = None
+    """The archive's only accepted content."""
+    commit: Commit | None = None
+    """The repository's commit."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = (bool(self.path), bool(self.url), bool(self.sha256), bool(self.commit))
+        if given not in (
+            (True, False, False, False),
+            (False, True, True, False),
+            (False, True, False, True),
+        ):
+            cure = "give path alone, url with sha256 (an archive), or url with commit (git)"
+            refuse("is no whole source", cure, show=False)
+        return self
+
+    def source(self) -> artefact_source.Source:
+        """Return it as an artefact takes it.
+
+        Raises:
+            ValueError: there is nothing at the path.
+        """
+        if self.path:
+            return artefact_source.LocalSource(path=self.path)
+        if self.sha256:
+            return artefact_source.UrlSource(url=str(self.url), sha256=self.sha256)
+        return artefact_source.GitSource(url=str(self.url), commit=str(self.commit))
+
+
+class Workload(Part):
+    """What runs, wherever it comes from."""
+
     memory_mib: Mib = 256
     """Memory limit of the app in MiB."""
     environment: Environment = Field(default_factory=dict, examples=[{"LOG_LEVEL": "INFO"}])
@@ -113,3 +161,12 @@ class App(Part):
     def limits(self) -> dict[str, int]:
         """Return the memory limits of everything that a release starts, by their keys."""
         return {"memory_mib": self.memory_mib}
+
+
+class _Image(Part):
+    image: Image = Field(examples=["ghcr.io/you/app:1.0.0"])
+    """Its image; a new one is a new release."""
+
+
+class App(Workload, _Image):  # in this order, the image comes first in messages and documentation
+    """The app."""

@@ -45,7 +45,7 @@ def server_runs_the_images(
 def memory_fits(
     server: "Server | None",
     app: "App",
-    postgres: "Postgres",
+    postgres: "Postgres | None" = None,
     existing_server: "ExistingServer | None" = None,
 ) -> Iterator[Problem]:
     """All limits together fit into the server's memory, during a release too."""
@@ -55,7 +55,7 @@ def memory_fits(
         memory = existing_server.memory_mib
     # Two releases run side by side until the old one has drained.
     parts = {
-        "postgres.memory_mib": postgres.memory_mib,
+        **({"postgres.memory_mib": postgres.memory_mib} if postgres else {}),
         **{f"app.{key} twice": 2 * mib for key, mib in app.limits().items()},
         "the system": RESERVE_MIB,
     }

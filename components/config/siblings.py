@@ -32,7 +32,7 @@ def domains_differ(
     domain: str, site: "Site", dns: "Dns | None", context: Context
 ) -> Iterator[Problem]:
     """A host name is served by one stack, and a zone made by one."""
-    for stack, other in _others(context):
+    for stack, other in others(context):
         theirs = _at(other, "site", "redirects_from")
         taken = {_at(other, "domain"), *(theirs if isinstance(theirs, list) else [])}
         if domain in taken:
@@ -50,7 +50,7 @@ def domains_differ(
 
 def servers_differ(existing_server: "ExistingServer | None", context: Context) -> Iterator[Problem]:
     """A server is shared only on purpose."""
-    for stack, other in _others(context):
+    for stack, other in others(context):
         if existing_server and _same_server(existing_server, other):
             both = existing_server.shared and _at(other, "existing_server", "shared") is True
             if not both:
@@ -63,7 +63,7 @@ def data_differs(
     existing_server: "ExistingServer | None", postgres: "Postgres", context: Context
 ) -> Iterator[Problem]:
     """Two database servers never write to the same files."""
-    for stack, other in _others(context):
+    for stack, other in others(context):
         same = existing_server and _same_server(existing_server, other)
         if (
             same
@@ -78,7 +78,7 @@ def data_differs(
 def secrets_differ(context: Context) -> Iterator[Problem]:
     """A secret that leaks in one stack opens nothing in another."""
     mine = _values(context, context.folder / f"Pulumi.{context.stack}.yaml")
-    for stack, other in _others(context):
+    for stack, other in others(context):
         for key in sorted(context.secret_keys):
             theirs = other.get(key)
             copied = isinstance(theirs, dict) and theirs and theirs == mine.get(key)
@@ -92,7 +92,8 @@ def _same_server(server: "ExistingServer", other: Mapping[str, Any]) -> bool:
     return (_at(other, "existing_server", "address"), port) == (server.address, server.port)
 
 
-def _others(context: Context) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def others(context: Context) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return the other stacks of the project, with their keys."""
     for path in _files(context):
         yield path.name.removeprefix("Pulumi.").removesuffix(".yaml"), _values(context, path)
 

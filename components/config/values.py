@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from ..postgres_tuning import major_version
+from ..sql import check_name
 from .problems import refuse
 
 _IMAGE = re.compile(r"[a-z0-9]+([._:/-]+[a-z0-9]+)*")
@@ -122,6 +123,52 @@ def _bucket_name(value: str) -> str:
 
 BucketName = Annotated[Text, AfterValidator(_bucket_name)]
 """The name of an S3 bucket."""
+
+
+def _hexadecimal(value: str, digits: int, what: str, cure: str) -> str:
+    if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
+        refuse(f"is no {what}", cure)
+    return value
+
+
+def _sha256(value: str) -> str:
+    return _hexadecimal(value, 64, "SHA-256", "give the 64 digits that `sha256sum FILE` prints")
+
+
+Sha256 = Annotated[Text, AfterValidator(_sha256)]
+"""The SHA-256 of a file."""
+
+
+def _commit(value: str) -> str:
+    cure = "give all 40 digits, as `git rev-parse HEAD` prints them; branches and tags move"
+    return _hexadecimal(value, 40, "whole name of a commit", cure)
+
+
+Commit = Annotated[Text, AfterValidator(_commit)]
+"""The whole name of a commit."""
+
+
+def _sql_name(value: str) -> str:
+    try:
+        return check_name("name", value, longest=40)
+    except ValueError:
+        cure = "use up to 40 lower-case letters, digits and underscores, not a reserved name"
+        refuse("is no name in a database", cure)
+
+
+SqlName = Annotated[Text, AfterValidator(_sql_name)]
+"""The name of a database or a role, which nobody ever has to quote."""
+
+
+def _certificate(value: str) -> str:
+    if not value.strip().startswith("-----BEGIN CERTIFICATE-----"):
+        cure = "paste the file that the service offers, from -----BEGIN CERTIFICATE----- on"
+        refuse("is no certificate", cure, show=False)
+    return value.strip() + "\n"
+
+
+Certificate = Annotated[str, Field(strict=True), AfterValidator(_certificate)]
+"""A certificate as PEM, of several lines."""
 
 
 def distinct(values: tuple[str, ...]) -> tuple[str, ...]:

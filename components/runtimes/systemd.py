@@ -21,6 +21,7 @@ from .venv import Venv
 _FREE_DISK_MIB = 1024
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 _PROGRAM = re.compile(r"/?[A-Za-z0-9_][A-Za-z0-9._+-]*(?:/[A-Za-z0-9_][A-Za-z0-9._+-]*)*")
+_MODE = re.compile(r"07[0-7][0-5]")
 _FOLDER = re.compile(r"/[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
 
 
@@ -37,6 +38,10 @@ class Systemd(Runtime):
     user: str = ""
     """The account's name; empty makes one of the app's name. One that the host has is used as it
     is, any other is made, without password, shell and home, and goes with its last unit."""
+    state_mode: str | None = None
+    """Rights of the folder /var/lib/<system>-<app>, which it may write to and which stays from
+    release to release, also when the app goes; 0711 lets the proxy serve what it opens there. None
+    is no folder."""
     jit: bool | None = None
     """Whether it may make machine code at run time, as Node.js, Java and PyPy have to; None is
     False with a virtual environment and True without."""
@@ -44,6 +49,9 @@ class Systemd(Runtime):
     def __post_init__(self) -> None:
         if self.user and not _USER.fullmatch(self.user):
             msg = f"Systemd: user: {self.user!r} is no name of an account of Linux"
+            raise ValueError(msg)
+        if self.state_mode is not None and not _MODE.fullmatch(self.state_mode):
+            msg = f"Systemd: state_mode: must be like 0700 or 0711 (got {self.state_mode!r})"
             raise ValueError(msg)
         if self.user == "root":
             msg = "Systemd: user: an app does not run as root; leave it out"
@@ -60,7 +68,7 @@ class Systemd(Runtime):
             raise ValueError(msg)
         cures = {
             "networks": "it is on the host's own network: give it addresses of the loopback",
-            "volumes": "run it as a container, or keep what it writes in a database",
+            "volumes": "let it have a folder by Systemd(state_mode=...), or run it as a container",
             "registry": "there is no image to pull; leave it out",
             "user": "it has an account by name: name it with Systemd(user=...)",
             "keep_images": "say with ArtefactArgs(keep=...) how many artefacts stay",

@@ -195,6 +195,7 @@ def _runs(release: Release, runtime: "Systemd", task: Task) -> list[str]:
         f"User={account(release, runtime)}",
         f"SyslogIdentifier={release.own}",
         *limits(args),
+        *_state(release, runtime),
         *WALLS,
         *([] if jit else ["MemoryDenyWriteExecute=yes"]),
         "TemporaryFileSystem=/opt/homeport:ro",
@@ -204,6 +205,17 @@ def _runs(release: Release, runtime: "Systemd", task: Task) -> list[str]:
             for path, mib in sorted(args.tmpfs_mib.items())
         ),
     ]
+
+
+def state_folder(own: str) -> str:
+    """Return the folder that all releases of a workload may write to, if it has one."""
+    return f"/var/lib/{own}"
+
+
+def _state(release: Release, runtime: "Systemd") -> list[str]:
+    if runtime.state_mode is None:
+        return []
+    return [f"StateDirectory={release.own}", f"StateDirectoryMode={runtime.state_mode}"]
 
 
 def search(args: WorkloadArgs, runtime: "Systemd") -> list[str]:

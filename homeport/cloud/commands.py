@@ -93,7 +93,10 @@ def ca(name: Name = DEFAULT_NAME) -> None:
 @app.command()
 def logs(
     part: Annotated[
-        str, typer.Argument(help="api, dns, front, acme, acme-short, registry, or a server's name.")
+        str,
+        typer.Argument(
+            help="api, dns, front, acme, acme-short, registry, postgres, or a server's name."
+        ),
     ] = "api",
     name: Name = DEFAULT_NAME,
     follow: Annotated[bool, typer.Option("--follow", "-f")] = False,

@@ -77,6 +77,16 @@ class Cloud:
         return self.own_address(3)
 
     @property
+    def managed_postgres(self) -> str:
+        """Address of the managed PostgreSQL."""
+        return self.own_address(8)
+
+    @property
+    def database_password(self) -> str:
+        """Password of the user `homeport` of the managed PostgreSQL; made of the token."""
+        return hashlib.sha256(f"managed postgres\0{self.token}".encode()).hexdigest()[:32]
+
+    @property
     def ca_file(self) -> Path:
         """The roots that sign the sites' certificates; for `curl --cacert`."""
         return self.folder / "acme-root.pem"

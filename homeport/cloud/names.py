@@ -24,6 +24,9 @@ API = "api.hetzner.cloud"
 PACKAGE_MIRROR = "packages.testbed"
 """The servers' package cache; the name is of this cloud alone."""
 
+MANAGED_POSTGRES = "managed-postgres.example.com"
+"""A PostgreSQL as a managed service gives it: TLS, and a role that is no superuser."""
+
 FRONT_NAMES = (*REGISTRIES, *ACME_NAMES, SHORT_LIVED, API, PACKAGE_MIRROR)
 """Everything that the front answers for."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from homeport.cloud import docker
 from homeport.cloud.contract import MachineryError, RecordSet
 from homeport.cloud.instance import Cloud
-from homeport.cloud.names import FRONT_NAMES, NAMESERVERS
+from homeport.cloud.names import FRONT_NAMES, MANAGED_POSTGRES, NAMESERVERS
 from homeport.cloud.passwords import secret_key
 from homeport.cloud.templates import render
 
@@ -38,8 +38,10 @@ class Nameserver:
             for n in NAMESERVERS
         ]
         self._write("_root", self._zone(root, 60))
-        front = [RecordSet(name="@", type="A", ttl=60, values=(self._cloud.front,))]
-        self._write("_front", self._zone(front, 60))
+        own = {"_front": self._cloud.front, "_postgres": self._cloud.managed_postgres}
+        for file, address in own.items():
+            record = RecordSet(name="@", type="A", ttl=60, values=(address,))
+            self._write(file, self._zone([record], 60))
         if not (self._zones / "_reverse").exists():
             self._write("_reverse", self._zone([], 60))
         self._configure()
@@ -122,7 +124,13 @@ class Nameserver:
     def _configure(self) -> None:
         zones = sorted(path.name for path in self._zones.iterdir() if not path.name.startswith("_"))
         services = [name for name in FRONT_NAMES if name not in zones]
-        text = render("named.conf.j2", reverse=self._reverse, services=services, zones=zones)
+        text = render(
+            "named.conf.j2",
+            reverse=self._reverse,
+            postgres=MANAGED_POSTGRES,
+            services=services,
+            zones=zones,
+        )
         (self._folder / "named.conf").write_text(text)
 
     def _why(self, zone: str) -> str:

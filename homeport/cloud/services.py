@@ -17,6 +17,7 @@ from homeport.cloud.names import (
     ACME_NAMES,
     API,
     FRONT_NAMES,
+    MANAGED_POSTGRES,
     PRIVATE_REGISTRY,
     REGISTRIES,
     SHORT_LIVED,
@@ -88,7 +89,7 @@ def up(cloud: Cloud, image: str) -> bool:
 
 def write_files(cloud: Cloud) -> None:
     """Write the services' configuration below the instance's folder."""
-    authority.ensure(cloud.folder / "authority", FRONT_NAMES)
+    authority.ensure(cloud.folder / "authority", (*FRONT_NAMES, MANAGED_POSTGRES))
     nameserver.Nameserver(cloud).prepare()
     front = cloud.folder / "front"
     front.mkdir(parents=True, exist_ok=True)
@@ -109,9 +110,24 @@ def write_files(cloud: Cloud) -> None:
     (front / "nginx.conf").write_text(nginx)
     (front / "htpasswd").write_text(htpasswd("homeport", cloud.registry_password))
     (front / "registry.yml").write_text(render("registry.yml"))
+    postgres = cloud.folder / "postgres"
+    postgres.mkdir(exist_ok=True, mode=0o700)
+    (postgres / "roles.sql").write_text(managed_roles(cloud.database_password))
+    (postgres / "start.sh").write_text(render("postgres.sh"))
     for server in ACME_SERVERS:
         text = render("pebble.json.j2", lifetime=server.seconds)
         (cloud.folder / server.file).write_text(text)
+
+
+def managed_roles(password: str) -> str:
+    """Return what a managed service does to a new server, one statement a line."""
+    lines = (
+        f"CREATE ROLE homeport LOGIN CREATEDB CREATEROLE PASSWORD '{password}'",
+        "REVOKE ALL ON DATABASE postgres FROM PUBLIC",
+        "REVOKE ALL ON DATABASE template1 FROM PUBLIC",
+        "GRANT CONNECT ON DATABASE postgres TO homeport",
+    )
+    return "".join(f"{line}\n" for line in lines)
 
 
 def services(cloud: Cloud) -> tuple[Service, ...]:
@@ -157,6 +173,12 @@ def services(cloud: Cloud) -> tuple[Service, ...]:
             arguments=(*at(5), *folder, "--volume", f"{REGISTRY_VOLUME}:/var/lib/registry"),
             command=("docker-registry", "serve", "/cloud/front/registry.yml"),
             files=("front/registry.yml",),
+        ),
+        Service(
+            name="postgres",
+            arguments=(*at(8), *folder, "--shm-size=64m"),
+            command=("sh", "/cloud/postgres/start.sh"),
+            files=("postgres/start.sh", "postgres/roles.sql", "authority/tls.pem"),
         ),
         Service(
             name="switch",

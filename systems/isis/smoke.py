@@ -1,9 +1,8 @@
 """What somebody would try first on isis, from outside: page, login, documents, origins."""
 
-from collections.abc import Mapping
-
 from homeport import smoke
 from homeport.smoke import Check, equal
+from systems.django_site import log_in
 
 UPLOAD_TOO_LARGE = 11 * 2**20
 
@@ -45,7 +44,7 @@ def checks(stack: smoke.Stack) -> list[Check]:
 
     def documents() -> str:
         with site.visit() as visit:
-            _log_in(visit, stack.outputs["smoke_login"])
+            log_in(visit, stack.outputs["smoke_login"])
             token = visit.request("GET", "/api/session").json()["csrf_token"]
             mine = {"Origin": origin, "X-CSRFToken": token}
             sent = {"title": "smoke", "text": "written"}
@@ -79,12 +78,3 @@ def checks(stack: smoke.Stack) -> list[Check]:
         Check(name="login, and a document written, changed, read, removed", probe=documents),
         Check(name="an upload that is too large is refused", probe=upload),
     ]
-
-
-def _log_in(visit: smoke.Visit, login: Mapping[str, str]) -> None:
-    path = "/accounts/login/"
-    form = visit.request("GET", path).raise_for_status().text
-    _, _, rest = form.partition('name="csrfmiddlewaretoken" value="')
-    fields = {**login, "csrfmiddlewaretoken": rest.partition('"')[0]}
-    answer = visit.request("POST", path, data=fields)
-    equal("status of the login", answer.status_code, 302)

@@ -54,11 +54,20 @@ class Deployed:
 
     def secrets(self) -> set[str]:
         """Return every secret value that the state holds, in plain text."""
+        return set().union(*(_secrets(resource) for resource in self._resources()))
+
+    def _resources(self) -> list[dict[str, Any]]:
+        """Return what the state holds, secrets in plain text."""
         argv = ["stack", "export", "--show-secrets", "--stack", self.aim.stack]
         done = engine.run(argv, cwd=self.aim.project, extra=self.aim.environment, quiet=True)
         assert done.returncode == 0, done.stderr
-        resources = json.loads(done.stdout)["deployment"]["resources"]
-        return set().union(*(_secrets(resource) for resource in resources))
+        found: list[dict[str, Any]] = json.loads(done.stdout)["deployment"]["resources"]
+        return found
+
+    def generated(self, name: str) -> str:
+        """Return a secret that the program has made, by the name of its resource."""
+        (found,) = [each for each in self._resources() if each["urn"].endswith(f"::{name}")]
+        return str(json.loads(found["outputs"]["result"]["plaintext"]))
 
     @property
     def site(self) -> smoke.Site:

@@ -63,7 +63,7 @@ def test_an_error_shows_the_state_the_message_and_the_statement(
     docker.answer(PSQL, "psql:<stdin>:2: ERROR:  42501: permission denied for schema audit", code=3)
     ended = run(machine, up=[batch("SELECT 1;\nCREATE TABLE audit.x (id int);\n")])
     assert ended.code == 1
-    assert f"the sql step: SQL in database ledger of {CONTAINER} failed" in ended.err
+    assert f"the sql step: SQL in database ledger of container {CONTAINER} failed" in ended.err
     assert "ERROR:  42501: permission denied for schema audit" in ended.err
     assert "statement: CREATE TABLE audit.x (id int);" in ended.err
     assert "next: correct the cause that PostgreSQL names" in ended.err
@@ -174,3 +174,49 @@ def test_a_podman_that_does_not_answer_is_not_taken_for_a_missing_container(
     assert ended.code == 1
     assert "Podman does not answer" in ended.err
     assert "next: try `podman info` as the account apps" in ended.err
+
+
+SERVICE = "/opt/homeport/shop-staging/postgres/db/service.conf"
+
+
+@pytest.fixture
+def client(machine: Machine) -> FakeCommands:
+    """PostgreSQL's own client, and the way to a server elsewhere."""
+    way = machine.root / SERVICE.removeprefix("/")
+    way.parent.mkdir(parents=True)
+    way.write_text("[server]\n")
+    return FakeCommands(machine, "psql", "docker")
+
+
+def run_elsewhere(machine: Machine, verb: str = "up", **spec: Any) -> Ended:
+    place = {"service_file": SERVICE, "hostname": "db.example.com", "wait_seconds": 0}
+    return machine.run("sql", verb, {**place, **spec})
+
+
+def test_a_server_elsewhere_is_reached_by_its_service_file_and_no_engine_is_asked(
+    machine: Machine, client: FakeCommands
+) -> None:
+    ended = run_elsewhere(machine, up=[batch("SELECT now();\n", database="postgres")])
+    assert (ended.code, ended.out) == (0, "applied: 1 batches\n")
+    assert [call.stdin for call in client.calls() if "-f -" in call.line] == ["SELECT now();\n"]
+    assert client.lines("docker") == []
+
+
+def test_a_server_elsewhere_that_lets_nobody_in_is_named_with_what_it_says(
+    machine: Machine, client: FakeCommands
+) -> None:
+    client.answer("psql", "FATAL:  password authentication failed", code=2)
+    ended = run_elsewhere(machine, up=[batch("SELECT 1;\n")])
+    assert ended.code == 1
+    assert "PostgreSQL at db.example.com (elsewhere) accepted no connection for 0 s" in ended.err
+    assert "password authentication failed" in ended.err
+    assert "check address, account and password" in ended.err
+
+
+def test_nothing_is_removed_elsewhere_once_the_way_there_is_gone(
+    machine: Machine, client: FakeCommands
+) -> None:
+    (machine.root / SERVICE.removeprefix("/")).unlink()
+    ended = run_elsewhere(machine, "down", down=[batch("DROP DATABASE x;\n")])
+    assert (ended.code, client.calls()) == (0, [])
+    assert "there is no PostgreSQL at db.example.com" in ended.out

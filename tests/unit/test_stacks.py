@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from homeport import engine, stacks
+from homeport import engine, paths, stacks
 from homeport.cloud import served
 from homeport.cloud.instance import Cloud
 
@@ -155,3 +155,37 @@ def test_another_registry_or_a_password_of_the_stacks_own_is_left_alone(
     fed = encrypting(monkeypatch)
     assert made(aim)["config"].get("shop:registry_password") == more.get("shop:registry_password")
     assert fed == []
+
+
+def test_a_stack_with_its_database_at_the_local_service_gets_that_password_once(
+    aim: stacks.Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(aim)
+    file = aim.project / "Pulumi.staging.yaml"
+    values = yaml.safe_load(file.read_text())
+    values["config"]["shop:database"] = {"host": "managed-postgres.example.com"}
+    file.write_text(yaml.safe_dump(values))
+    monkeypatch.setattr(Cloud, "database_password", "service" + "-password", raising=False)
+    fed = encrypting(monkeypatch)
+    for _ in range(2):
+        assert made(aim)["config"]["shop:database_password"] == {"secure": "v1:0"}
+    assert fed == ["service-password"]
+
+
+def script(folder: Path, text: str) -> None:
+    file = folder / "build"
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+
+
+def test_a_projects_own_build_runs_and_its_failure_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    stacks.build(tmp_path)
+    script(tmp_path, f"echo made >{tmp_path}/dist")
+    stacks.build(tmp_path)
+    assert (tmp_path / "dist").read_text() == "made\n"
+    script(tmp_path, "echo no compiler >&2; exit 3")
+    with pytest.raises(stacks.StackError, match="build failed: no compiler"):
+        stacks.build(tmp_path)

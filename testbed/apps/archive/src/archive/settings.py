@@ -24,6 +24,13 @@ SECURE_HSTS_SECONDS = environment.number("DJANGO_HSTS_SECONDS", 300)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = text("HSTS_PRELOAD", default="0") == "1"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 X_FRAME_OPTIONS = "SAMEORIGIN"
+SILENCED_SYSTEM_CHECKS = [
+    # Other names below the domain are not this app's to decide about; preloading needs them all.
+    "security.W005",
+    "security.W021",
+    # The page may frame documents of its own origin.
+    "security.W019",
+]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -64,21 +71,33 @@ TEMPLATES = [
     }
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": text("DATABASE_NAME", "DB_NAME"),
-        "USER": text("DATABASE_USER", "DB_USER"),
-        "PASSWORD": text("DATABASE_PASSWORD", "DB_PASSWORD"),
-        "HOST": text("DATABASE_HOST", "DB_HOST"),
-        "PORT": text("DATABASE_PORT", "DB_PORT", default="5432"),
-        "OPTIONS": {
-            "connect_timeout": 3,
-            "sslmode": text("PGSSLMODE", default="prefer"),
-            **({"sslrootcert": text("PGSSLROOTCERT")} if text("PGSSLROOTCERT", default="") else {}),
-        },
+# A file of SQLite is for reading what was there before: `dumpdata`, whose output `adopt` takes.
+SQLITE_FILE = text("SQLITE_FILE", default="")
+if SQLITE_FILE:
+    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": SQLITE_FILE}}
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            # Over TLS to another machine, a connection costs more than most requests.
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
+            "NAME": text("DATABASE_NAME", "DB_NAME"),
+            "USER": text("DATABASE_USER", "DB_USER"),
+            "PASSWORD": text("DATABASE_PASSWORD", "DB_PASSWORD"),
+            "HOST": text("DATABASE_HOST", "DB_HOST"),
+            "PORT": text("DATABASE_PORT", "DB_PORT", default="5432"),
+            "OPTIONS": {
+                "connect_timeout": 3,
+                "sslmode": text("PGSSLMODE", default="prefer"),
+                **(
+                    {"sslrootcert": text("PGSSLROOTCERT")}
+                    if text("PGSSLROOTCERT", default="")
+                    else {}
+                ),
+            },
+        }
     }
-}
 
 LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "/accounts/login/", "/", "/"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
@@ -128,7 +147,12 @@ _MEDIA = (
     if S3
     else {"BACKEND": "django.core.files.storage.FileSystemStorage"}
 )
-STORAGES = {"default": _MEDIA, "staticfiles": {"BACKEND": "archive.storage.StaticFiles"}}
+# Read by the proxy, whatever rights new folders of this process have.
+_STATIC = {
+    "BACKEND": "archive.storage.StaticFiles",
+    "OPTIONS": {"directory_permissions_mode": 0o755},
+}
+STORAGES = {"default": _MEDIA, "staticfiles": _STATIC}
 
 # Every line goes to standard output; with LOG_FOLDER into a file too, which stays small.
 _LOG_FOLDER = text("LOG_FOLDER", default="")

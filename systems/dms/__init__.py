@@ -1,0 +1,1 @@
+"""Dms: a Django backend and a page on one server, their database at a managed service."""

@@ -1,0 +1,261 @@
+"""Dms without an engine: both stacks as reviewed, what holds in them, and what is refused."""
+
+import json
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.config.reference import markdown
+from systems.dms.config import DmsConfig
+from tests import bad_config, invariants, snapshots, stack_files
+from tests.bad_config import CANARY
+from tests.recorder import Deployment, record
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "systems" / "dms"
+STACKS = ("staging", "production")
+PASSWORD = {"database_password": "a-database-password"}
+RELEASES = "https://releases.example.com"
+
+
+def archive(name: str, letter: str) -> dict[str, str]:
+    """A build as it would be downloaded, so that nothing has to be built for these tests."""
+    return {"url": f"{RELEASES}/{name}.tar.gz", "sha256": letter * 64}
+
+
+def shipped(stack: str) -> dict[str, Any]:
+    plain, _ = stack_files.read(FOLDER / f"Pulumi.{stack}.yaml")
+    plain["dms:app"]["source"] = archive("backend-1.0.0", "a")
+    plain["dms:page"] = archive("page-1.0.0", "b")
+    return plain
+
+
+def run(stack: str, *, preview: bool = False, **changes: Any) -> Deployment:
+    """Record a shipped stack with some keys changed: `section__key=value`."""
+    config = shipped(stack)
+    for dotted, value in changes.items():
+        section, _, key = dotted.partition("__")
+        config[f"dms:{section}"] = {**config[f"dms:{section}"], key: value}
+    return record(
+        FOLDER / "__main__.py",
+        stack=stack,
+        project="dms",
+        config=config,
+        secrets=PASSWORD,
+        preview=preview,
+    )
+
+
+def document(made: Deployment, start: str) -> dict[str, Any]:
+    """The document of the only step whose name begins like this, before the release."""
+    named = re.compile(rf"{start}([0-9a-f]{{8}})?")
+    (step,) = [step for step in made.of_type("Command") if named.fullmatch(step.name)]
+    found: dict[str, Any] = json.loads(step.inputs["stdin"])
+    return found
+
+
+def site(made: Deployment) -> str:
+    """What nginx is told of the site."""
+    (file,) = document(made, "site-site")["files"]
+    return str(file["content"])
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_dms_asks_for_what_was_reviewed(stack: str, update_snapshots: bool) -> None:
+    made = run(stack)
+    stored = ROOT / "tests" / "stacks" / "snapshots" / f"dms-{stack}.json"
+    snapshots.check(snapshots.text(made), stored, update=update_snapshots)
+    bare = {key.removeprefix("dms:"): value for key, value in shipped(stack).items()}
+    assert [finding for rule in invariants.ALL for finding in rule(made, bare)] == []
+
+
+def test_a_preview_knows_every_resource_before_the_server_is_there() -> None:
+    planned, made = run("staging", preview=True), run("staging")
+    assert [thing.urn for thing in planned.resources] == [thing.urn for thing in made.resources]
+
+
+def test_the_backend_is_a_unit_of_the_account_dms_with_three_workers() -> None:
+    made = run("production")
+    unit = document(made, "backend-unit-")["text"].splitlines()
+    assert {"User=dms", "Restart=always", 'Environment="WEB_CONCURRENCY=3"'} <= set(unit)
+    assert 'Environment="HOST=127.0.0.1"' in unit
+    assert {"StateDirectory=dms-production-backend", "StateDirectoryMode=0711"} <= set(unit)
+    assert made.of_type("docker:index/container:Container") == []
+
+
+def test_the_schema_changes_as_the_owner_and_the_backend_only_changes_rows() -> None:
+    made = run("production")
+    migrate, unit = document(made, "backend-migrate-"), document(made, "backend-unit-")
+    assert 'Environment="DB_USER=dms_production_migrator_1"' in migrate["text"]
+    assert 'Environment="DB_USER=dms_production_writer_1"' in unit["text"]
+    assert 'Environment="PGSSLMODE=verify-full"' in unit["text"]
+    assert 'Environment="DEBUG=0"' in unit["text"]
+
+
+def test_djangos_own_look_at_what_is_unsafe_comes_before_the_migration() -> None:
+    made = run("staging")
+    check = document(made, "backend-check-")
+    assert '"check" "--deploy" "--fail-level" "WARNING"' in check["text"]
+    (migrate,) = [s for s in made.of_type("Command") if s.name.startswith("backend-migrate-")]
+    assert any("backend-check-" in urn for urn in migrate.options.dependencies)
+
+
+def test_the_admin_is_behind_a_password_or_a_network() -> None:
+    assert "auth_basic restricted;" in site(run("staging"))
+    production = site(run("production"))
+    assert "auth_basic" not in production
+    assert "allow 203.0.113.0/24;" in production
+
+
+def test_a_rotation_makes_other_users_and_keeps_the_key_before() -> None:
+    made = run("staging", secret_rotation__database=3, secret_rotation__django=3)
+    unit = document(made, "backend-unit-")["text"]
+    assert 'Environment="DB_USER=dms_staging_writer_3"' in unit
+    assert "DJANGO_SECRET_KEY_FALLBACKS_FILE=" in unit
+    keys = {thing.name for thing in made.resources if thing.name.startswith("django-key-")}
+    assert keys == {"django-key-3", "django-key-3-value", "django-key-2", "django-key-2-value"}
+
+
+def test_the_first_key_has_none_before_it() -> None:
+    assert "FALLBACKS" not in document(run("staging"), "backend-unit-")["text"]
+
+
+def test_the_documentation_of_the_keys_is_up_to_date() -> None:
+    assert (FOLDER / "docs" / "configuration.md").read_text() == markdown(DmsConfig), "`make docs`"
+
+
+def test_staging_and_production_have_the_same_keys() -> None:
+    staging, production = (shipped(stack) for stack in STACKS)
+    assert list(staging) == list(production)
+    for key, value in staging.items():
+        if isinstance(value, dict):
+            assert list(value) == list(production[key]), key
+
+
+def test_the_program_only_composes() -> None:
+    assert len((FOLDER / "__main__.py").read_text().splitlines()) <= 150
+
+
+GOOD: dict[str, Any] = {
+    "domain": "dms.example.org",
+    "server": {"type": "cx23", "location": "fsn1", "image": "debian-12"},
+    "acme": {"email": "ops@example.org"},
+    "app": {"source": archive("backend", "a")},
+    "page": archive("page", "b"),
+    "database": {"host": "db.example.org", "username": "doadmin", "name": "dms"},
+    "database_password": {"secure": "a-database-password"},
+    "admin": {"basic_auth_user": "operator"},
+}
+DSN = "https://key@sentry.example.org/7"
+CERTIFICATE = "-----BEGIN CERTIFICATE-----"
+
+# Each: what is changed in the good configuration; the key that is named; a part of what is said.
+BAD: list[tuple[str, str, str]] = [
+    ("databse: {}", "databse", "did you mean database?"),
+    ("database: null", "database", "is missing"),
+    ("database: {host: 198.51.100.7}", "database.host", "is an IP address"),
+    ("database: {host: 'db.example.org:5432'}", "database.host", "holds a port"),
+    ("database: {port: 0}", "database.port", "is less than 1"),
+    ("database: {name: Dms}", "database.name", "is no name in a database"),
+    ("database: {name: postgres}", "database.name", "is no name in a database"),
+    ("database: {username: 'do-admin'}", "database.username", "is no name in a database"),
+    ("database: {password: x}", "database.password", "is a secret inside an object"),
+    ("database: {ca_certificate: ca.crt}", "database.ca_certificate", "is no certificate"),
+    ("database: {max_connections: 20}", "app.processes", "needs up to 32 connections"),
+    ("database_password: null", "database_password", "is missing"),
+    (f"database_password: {CANARY}", "database_password", "is a secret in plain text"),
+    ("admin: null", "admin", "is missing"),
+    ("admin: {basic_auth_user: null}", "admin", "lets everybody try passwords"),
+    ("admin: {basic_auth_user: 'a:b'}", "admin.basic_auth_user", "holds a colon"),
+    ("admin: {allow_from: [203.0.113.7]}", "admin.allow_from[0]", "has no prefix length"),
+    ("admin: {allow_from: [office]}", "admin.allow_from[0]", "is no network"),
+    ("sentry: {required: true}", "sentry.dsn", "is missing, and sentry.required is true"),
+    ("sentry: {dsn: 'https://sentry.example.org/7'}", "sentry.dsn", "is no DSN"),
+    ("sentry: {dsn: 'https://a:b@sentry.example.org/7'}", "sentry.dsn", "holds a secret key"),
+    ("page: null", "page", "is missing"),
+    ("page: {path: dist/page}", "page", "is no whole source"),
+    ("page: {sha256: abc}", "page.sha256", "is no SHA-256"),
+    ("app: {source: {sha256: null}}", "app.source", "is no whole source"),
+    ("app: {source: {commit: main}}", "app.source.commit", "is no whole name of a commit"),
+    ("app: {source: {url: 'http://releases.example.org/a'}}", "app.source.url", "is no https URL"),
+    ("app: {source: null}", "app.source", "is missing"),
+    ("app: {image: 'archive:1'}", "app.image", "is no known key"),
+    ("app: {processes: 0}", "app.processes", "is less than 1"),
+    ("app: {memory_mib: 4096}", "app.memory_mib", "does not fit"),
+    ("app: {environment: {DEBUG: '1'}}", "app.environment.DEBUG", "shows the app's inside"),
+    ("app: {environment: {DB_HOST: db}}", "app.environment.DB_HOST", "and set database.host"),
+    ("app: {environment: {SENTRY_DSN: x}}", "app.environment.SENTRY_DSN", "and set sentry.dsn"),
+    (
+        "app: {environment: {DJANGO_ALLOWED_HOSTS: '*'}}",
+        "app.environment.DJANGO_ALLOWED_HOSTS",
+        "and set domain",
+    ),
+    (
+        "app: {environment: {DJANGO_SECRET_KEY: x}}",
+        "app.environment.DJANGO_SECRET_KEY",
+        "is a secret by its name",
+    ),
+    (
+        "site: {content_security_policy: {scripts: [self]}}",
+        "site.content_security_policy",
+        "is no policy that browsers understand",
+    ),
+    (
+        "site: {content_security_policy: {script: [none, self]}}",
+        "site.content_security_policy",
+        "is no policy that browsers understand",
+    ),
+    (
+        "{acme: {directory: letsencrypt-staging}, site: {hsts_seconds: 1209600}}",
+        "site.hsts_seconds",
+        "is longer than a day",
+    ),
+    ("secret_rotation: {django: 0}", "secret_rotation.django", "is less than 1"),
+    ("dns: {zone: example.com}", "domain", "is not inside the zone example.com"),
+]
+
+
+def load() -> None:
+    DmsConfig.load()
+
+
+def refused(change: str, folder: Path) -> dict[str, str]:
+    values = stack_files.merged(GOOD, yaml.safe_load(textwrap.dedent(change)))
+    return bad_config.problems(values, folder, project="dms", program=load)
+
+
+def test_the_good_configuration_is_taken(tmp_path: Path) -> None:
+    more = {"sentry": {"dsn": DSN}, "database": {"ca_certificate": f"{CERTIFICATE}\nMII\n"}}
+    plain, secret = stack_files.split(stack_files.merged(GOOD, more))
+    record(load, config=plain, secrets=secret, project="dms", root=tmp_path)
+
+
+@pytest.mark.parametrize(("change", "path", "said"), BAD, ids=range(len(BAD)))
+def test_a_preview_of_dms_refuses(change: str, path: str, said: str, tmp_path: Path) -> None:
+    found = refused(change, tmp_path)
+    assert path in found
+    assert said in found[path]
+    assert found[path].startswith(f"dms:{path}: ")
+    assert set(found) == {path}
+
+
+def test_a_database_of_another_stack_is_refused(tmp_path: Path) -> None:
+    theirs = {"config": {"dms:database": {**GOOD["database"]}}}
+    (tmp_path / "Pulumi.production.yaml").write_text(yaml.safe_dump(theirs))
+    assert "is the database of stack production too" in refused("{}", tmp_path)["database.name"]
+
+
+def test_all_problems_of_dms_are_told_at_once(tmp_path: Path) -> None:
+    change = """
+        database: {port: 0, name: Dms}
+        sentry: {required: true}
+        admin: {basic_auth_user: null}
+        app: {environment: {DEBUG: "1"}}
+        colour: blue
+    """
+    found = refused(change, tmp_path)
+    assert {"database.port", "database.name", "sentry.dsn", "admin", "colour"} <= set(found)
