@@ -174,8 +174,8 @@ def _step(
     hidden = [after.get(key) == UNKNOWN for key in ("create", "update", "delete", "triggers")]
     return dataclasses.replace(
         step,
-        before={**before, **({"stdin": documents["before"]} if before else {})},
-        after={**after, **({"stdin": documents["after"]} if after else {})},
+        before={**before, **({"stdin": documents["before"]} if "stdin" in before else {})},
+        after={**after, **({"stdin": documents["after"]} if "stdin" in after else {})},
         acts_on={
             "before": {**told["before"], "stdin": document(told["before"])},
             "after": {**told["after"], "stdin": documents["after"]},

@@ -221,9 +221,11 @@ def test_the_guard_cannot_be_taken_away_by_what_it_guards_against(stack: Stack) 
     stack.declare(approvers={"mallory": public})
     assert "anna" in refused(lambda: stack.approve(key=mine))
     stack.engine.run("config", "rm", "guard", cwd=stack.project)
-    for command in ("up", "destroy"):
-        done = stack.engine.run(command, "--yes", "--skip-preview", cwd=stack.project, check=False)
+    stack.set("text", "second")
+    for command in (("up", "--yes"), ("destroy", "--yes", "--skip-preview")):
+        done = stack.engine.run(*command, cwd=stack.project, check=False)
         assert done.returncode != 0
+        assert "guard-kept" in done.stdout + done.stderr
     assert stack.note() == "first"
 
     stack.declare(enforced=False)
