@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
-from homeport import stacks
+from homeport import paths, stacks
 from homeport.guard import approvals
 from homeport.guard import run as guard
 from tests.engine.conftest import Engine
@@ -244,3 +245,39 @@ def test_removing_everything_is_approved_too(stack: Stack) -> None:
     assert "it is for `homeport destroy`" in refused(stack.run)
     assert stack.run("destroy") == 0
     assert stack.note() is None
+
+
+def test_a_first_plan_on_a_server_of_others_can_be_read_to_the_end(stack: Stack) -> None:
+    folder = stack.folder / "starter"
+    folder.mkdir()
+    for name in ("Pulumi.yaml", "__main__.py"):
+        shutil.copy(paths.ROOT / name, folder)
+    (folder / ".venv").symlink_to(paths.ROOT / ".venv")
+    document = yaml.safe_load((paths.ROOT / "Pulumi.staging.yaml").read_text())
+    config = document["config"]
+    public = stack.key.with_suffix(".pub").read_text().strip()
+    del config["homeport:server"], config["homeport:dns"]
+    config["homeport:existing_server"] = {
+        "address": "198.51.100.7",
+        "user": "deploy",
+        "host_key": public,
+        "privilege": "su-password",
+    }
+    config["homeport:guard"] = {
+        "approvers": {"anna": public},
+        "vital": {"containers": ["signing-app"], "vhosts": ["sign.example.com"]},
+    }
+    (folder / "Pulumi.staging.yaml").write_text(yaml.safe_dump(document))
+    stack.engine.run("stack", "init", cwd=folder, stack="staging")
+    secret = ("config", "set", "--secret", "existing_server_password", CANARY)
+    stack.engine.run(*secret, cwd=folder, stack="staging")
+    stack.aim = stacks.Target(project=folder, stack="staging", cloud=None)
+
+    said = refused(stack.approve)
+    # The password of a database's user does not exist yet; everything around it is shown.
+    assert "CANNOT BE SHOWN" not in stack.shown
+    assert "DATABASE_PASSWORD: [secret] [known when it runs]" in stack.shown
+    assert "runs: su root -s /bin/sh -c" in stack.shown
+    assert CANARY not in stack.shown
+    assert "server-baseline would touch it" in said
+    assert "vhost:" not in said
