@@ -80,7 +80,7 @@ class Stack:
         return key
 
     def set(self, key: str, value: str, *flags: str) -> None:
-        self.engine.run("config", "set", *flags, "--", key, value, cwd=self.folder / "project")
+        self.engine.run("config", "set", *flags, key, value, cwd=self.folder / "project")
 
     def approve(
         self,
