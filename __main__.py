@@ -12,6 +12,7 @@ from components.database import Database, DatabaseArgs, DatabaseUser, DatabaseUs
 from components.dns import DnsRecords, DnsRecordsArgs, address_records
 from components.existing_server import ExistingServer, ExistingServerArgs
 from components.firewall import HostFirewall, HostFirewallArgs, web_rules
+from components.guard import Guard, GuardArgs
 from components.health import HealthCheck
 from components.hetzner_server import HetznerServer, HetznerServerArgs
 from components.job import Job
@@ -35,6 +36,10 @@ USERS: dict[str, tuple[Access, int]] = {
 """The database's users: what each may do, and how many connections it may open."""
 
 config = StackConfig.load()
+
+# First of all: where a guard is declared, nothing runs that nobody has approved.
+if config.guard:
+    Guard("guard", GuardArgs(**config.guard.model_dump()))
 
 # The server: made in the cloud, or one that is there already. Nothing below knows which.
 machine: HetznerServer | ExistingServer

@@ -19,7 +19,7 @@ from typing import Any
 import pulumi
 import pulumi_command as command
 
-from . import leftovers, tools
+from . import leftovers, sketch, tools
 from .claims import Claims
 
 FOLDER = "/opt/homeport"
@@ -136,6 +136,7 @@ class Remote:
         """
         path = f"{self._prefix}{self.folder}/bin/{tool}"
         document = {"system": self.system, "step": name, **spec}
+        sketch.note(name, document)
         base = pulumi.ResourceOptions(
             depends_on=self._ready,
             additional_secret_outputs=["stdout", "stderr"] if secret else None,
@@ -272,6 +273,7 @@ def before_tools(
         timeout_seconds: limit of one run.
         opts: parent and dependencies.
     """
+    sketch.note(name, spec)
     document = pulumi.Output.all(spec=spec).apply(
         lambda known: tools.carried(tool, {**known["spec"], "step": name})
     )

@@ -47,7 +47,12 @@ def given(key: str, plain: str, *, context: str) -> Secret:
         plain: the value.
         context: project and stack, which salt the hash too.
     """
+    return Secret(value=pulumi.Output.secret(plain), version=version(key, plain, context=context))
+
+
+def version(key: str, plain: str, *, context: str) -> str:
+    """Return the version of a secret value; `key` and `context` salt it."""
     digest = hashlib.scrypt(
         plain.encode(), salt=f"{context}:{key}".encode(), n=2**14, r=8, p=1, dklen=2
     )
-    return Secret(value=pulumi.Output.secret(plain), version=base64.b16encode(digest).decode())
+    return base64.b16encode(digest).decode()

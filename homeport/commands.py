@@ -1,6 +1,9 @@
-"""The commands `homeport preview|up|destroy|demo`: thin over `pulumi`."""
+"""The commands `homeport preview|approve|up|destroy|demo`: thin over `pulumi`."""
 
+import importlib
 import time
+from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import rich
@@ -12,6 +15,7 @@ from homeport import demo as demos
 from homeport import previews, rotation, stacks
 from homeport import releases as past
 from homeport import smoke as smokes
+from homeport.guard import approvals
 
 app = typer.Typer()
 
@@ -58,6 +62,51 @@ def destroy(
 ) -> None:
     """Remove everything the stack made; further options go to `pulumi destroy`."""
     _pulumi("destroy", context, stack, system, cloud)
+
+
+@app.command()
+def approve(
+    *,
+    touch: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND:NAME", help="A vital thing that the plan may touch."),
+    ] = None,
+    backup: Annotated[
+        list[Path] | None, typer.Option(help="A receipt of a backup of what is touched.")
+    ] = None,
+    key: Annotated[
+        Path, typer.Option(envvar="HOMEPORT_APPROVER_KEY", help="Your SSH key; .pub: the agent.")
+    ] = Path("~/.ssh/id_ed25519"),
+    destroying: Annotated[
+        bool, typer.Option("--destroy", help="Approve removing everything.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Sign without asking.")] = False,
+    stack: Stack = "staging",
+    system: System = None,
+    cloud: CloudName = None,
+) -> None:
+    """Show everything that a guarded stack's plan would do, and sign exactly that, once."""
+    guard = _guard()
+    aim = stacks.target(system, stack, cloud)
+    asked = guard.Asked(
+        operation="destroy" if destroying else "up",
+        touch=touch or [],
+        receipts=backup or [],
+        key=key.expanduser(),
+    )
+    typer.echo(f"plan of {asked.operation} {aim.name}/{aim.stack} on {aim.place}")
+    question = "Sign this, and nothing else?"
+    signed = guard.approve(
+        aim, asked, show=typer.echo, agreed=lambda: yes or typer.confirm(question)
+    )
+    if signed is None:
+        typer.echo("nothing was approved")
+        return
+    approval, by = signed
+    typer.echo(
+        f"approved by {by} until {approval.until:%H:%M:%S} UTC, once: "
+        f"homeport {asked.operation} --stack {stack}" + (f" --system {system}" if system else "")
+    )
 
 
 @app.command()
@@ -152,4 +201,17 @@ def _pulumi(
 ) -> None:
     aim = stacks.target(system, stack, cloud)
     typer.echo(f"{operation} {aim.name}/{aim.stack} on {aim.place}")
+    if operation != "preview" and approvals.place(aim).document.exists():
+        if context.args:
+            msg = f"{' '.join(context.args)}: what was approved runs as it is, without options"
+            raise stacks.StackError(msg)
+        raise typer.Exit(_guard().run(aim, operation))
     raise typer.Exit(stacks.run(aim, operation, context.args))
+
+
+def _guard() -> ModuleType:
+    """Return what approves and runs approved plans.
+
+    It reads a guard as programs do, with a part of Pulumi's SDK, which takes a second to load.
+    """
+    return importlib.import_module("homeport.guard.run")

@@ -112,8 +112,14 @@ def folder_of(system: str | None) -> Path:
     return folder
 
 
-def run(aim: Target, operation: str, arguments: Sequence[str] = ()) -> int:
-    """Run `pulumi OPERATION` on the target and return its exit code.
+def run(
+    aim: Target,
+    operation: str,
+    arguments: Sequence[str] = (),
+    *,
+    extra: Mapping[str, str] | None = None,
+) -> int:
+    """Run `pulumi OPERATION` on the target, with `extra` environment; return its exit code.
 
     A lock that a killed deploy of this machine left is removed first, and what it was in the middle
     of is looked at; other locks are respected.
@@ -123,12 +129,13 @@ def run(aim: Target, operation: str, arguments: Sequence[str] = ()) -> int:
     if operation == "destroy":
         # The program writes the keys that the Docker provider logs in with (docs/adr/0006).
         options.append("--run-program")
-    done = engine.run([operation, *options], cwd=aim.project, extra=aim.environment)
+    environment = {**aim.environment, **(extra or {})}
+    done = engine.run([operation, *options], cwd=aim.project, extra=environment)
     if done.returncode != 0 and leases.left_behind(leases.held(done.stderr)):
         sys.stderr.write("that deploy was killed on this machine: removing its lock\n")
         answer(aim, ["cancel", "--yes"])
         recover(aim)
-        done = engine.run([operation, *options], cwd=aim.project, extra=aim.environment)
+        done = engine.run([operation, *options], cwd=aim.project, extra=environment)
     return done.returncode
 
 

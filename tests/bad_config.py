@@ -268,6 +268,39 @@ BAD: list[tuple[str, str, str]] = [
     ("postgres: {data_folder: /srv/postgres}", "postgres.data_folder", "is for existing servers"),
 ]
 
+ANNA = f"anna: {GOOD_KEY}"
+BAD_GUARD: list[tuple[str, str, str]] = [
+    ("guard: {}", "guard.approvers", "is missing"),
+    ("guard: {approvers: {}}", "guard.approvers", "names nobody"),
+    (f"guard: {{approvers: {{{ANNA}, ben: {GOOD_KEY}}}}}", "guard.approvers", "somebody else too"),
+    (f"guard: {{approvers: {{Anna B: {GOOD_KEY}}}}}", "guard.approvers.Anna B", "is no name of"),
+    (f"guard: {{approvers: {{anna: {WEAK_RSA}}}}}", "guard.approvers.anna", "bits"),
+    (f"guard: {{approvers: {{{ANNA}}}, valid_minutes: 0}}", "guard.valid_minutes", "less than 1"),
+    (f"guard: {{approvers: {{{ANNA}}}, backup_hours: 1000}}", "guard.backup_hours", "more than"),
+    (f"guard: {{approvers: {{{ANNA}}}, vital: {{images: [a]}}}}", "guard.vital.images", "no known"),
+    (
+        f"guard: {{approvers: {{{ANNA}}}, vital: {{containers: [a b]}}}}",
+        "guard.vital.containers[0]",
+        "is no name",
+    ),
+    (
+        f"guard: {{approvers: {{{ANNA}}}, vital: {{volumes: [a, a]}}}}",
+        "guard.vital.volumes",
+        "has a twice",
+    ),
+    (
+        f"guard: {{approvers: {{{ANNA}}}, vital: {{vhosts: [sign]}}}}",
+        "guard.vital.vhosts[0]",
+        "has no dot",
+    ),
+    (
+        f"guard: {{approvers: {{{ANNA}}}, vital: {{files: [srv/x]}}}}",
+        "guard.vital.files[0]",
+        "is no absolute path",
+    ),
+]
+"""What is wrong with a guard."""
+
 BAD_EXISTING: list[tuple[str, str, str]] = [
     ("server: {type: cx23, location: fsn1}", "existing_server", "although server is given too"),
     ("existing_server: {address: null}", "existing_server.address", "is missing"),

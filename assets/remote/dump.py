@@ -6,6 +6,7 @@ that is done, or whose dump is there already, gets no new one: what a migration 
 half-done must not push out what was there before. `keep` dumps of a database stay, the newest.
 """
 
+import hashlib
 import json
 import os
 import subprocess
@@ -40,10 +41,11 @@ def up(spec: Spec) -> None:
     finally:
         partial.unlink(missing_ok=True)
     shown = f"/{path.relative_to(at('/'))}"
-    write_receipt(spec, spec["receipt"], {"path": shown})
+    about = {"bytes": path.stat().st_size, "sha256": hashed(path), "time": now()}
+    write_receipt(spec, spec["receipt"], {"path": shown, **about})
     prune(path.parent, spec["keep"])
     seconds = round(time.monotonic() - start, 3)
-    report = {"dump": shown, "bytes": path.stat().st_size, "seconds": seconds}
+    report = {"dump": shown, "database": spec["database"], **about, "seconds": seconds}
     sys.stdout.write(json.dumps(report) + "\n")
 
 
@@ -52,8 +54,22 @@ def place(spec: Spec) -> Path:
     dumps = folder(spec) / "dumps"
     for each in (dumps, dumps / spec["database"]):
         make_directory(each, mode=0o700)
-    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    return dumps / spec["database"] / f"{now}-before-{spec['app']}-{spec['release']}.dump"
+    when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return dumps / spec["database"] / f"{when}-before-{spec['app']}-{spec['release']}.dump"
+
+
+def now() -> str:
+    """Return the time as receipts of backups hold it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+
+
+def hashed(path: Path) -> str:
+    """Return the SHA-256 of a file of any size."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            found.update(chunk)
+    return found.hexdigest()
 
 
 def size(spec: Spec) -> int:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from . import parts, rules
+from .guarding import Guard
 from .loading import Given, GivenHashed, GivenKey, Part, Settings
 from .network_values import HostAddress, Hostname, Network, networks
 from .parts import EVERYBODY, Acme, Dns, Images, RegistryAccount, Server
@@ -113,6 +114,7 @@ class StackConfig(Settings):
     registry_password: Given | None = None
     """The password or token of `registry.username`."""
     secret_rotation: SecretRotation = SecretRotation()
+    guard: Guard | None = None
     backups_enabled: Flag = False
     """Reserved: must be false as long as no backup plan exists."""
 

@@ -1,7 +1,9 @@
 """The tool `dump`, as a real process; a docker that plays the server's own commands."""
 
+import hashlib
 import os
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +77,13 @@ def test_a_dump_lies_where_root_alone_looks_and_says_when_and_before_what(
     }
     shown = f"/opt/homeport/{SYSTEM}/dumps/shop/{name}"
     assert (ended.report["dump"], ended.report["bytes"]) == (shown, 10)
-    assert machine.receipt("job-web-bbbb2222-migrate-dump") == {"path": shown}
+    receipt = machine.receipt("job-web-bbbb2222-migrate-dump")
+    assert (receipt["path"], receipt["bytes"]) == (shown, 10)
+    assert receipt["sha256"] == hashlib.sha256(b"begin\nend\n").hexdigest()
+    assert datetime.fromisoformat(receipt["time"]).utcoffset() == timedelta(0)
+    # What proves a backup is in the step's output too, and so in the stack's state.
+    proof = {key: receipt[key] for key in ("bytes", "sha256", "time")}
+    assert ended.report.items() >= {"dump": shown, "database": "shop", **proof}.items()
     before = f"exec --interactive --user=postgres {SERVER}"
     assert calls(machine)[1:] == [
         f"{before} pg_dump --format=custom --lock-wait-timeout=60000 --dbname=shop",

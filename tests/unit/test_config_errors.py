@@ -11,6 +11,7 @@ from tests import stack_files
 from tests.bad_config import (
     BAD,
     BAD_EXISTING,
+    BAD_GUARD,
     CANARY,
     ED25519,
     EXISTING,
@@ -32,7 +33,9 @@ def test_the_table_is_long_enough() -> None:
     assert len(changes) == len(set(changes)) >= 60
 
 
-@pytest.mark.parametrize(("change", "path", "said"), BAD, ids=named(BAD))
+@pytest.mark.parametrize(
+    ("change", "path", "said"), [*BAD, *BAD_GUARD], ids=named([*BAD, *BAD_GUARD])
+)
 def test_a_preview_refuses(change: str, path: str, said: str, tmp_path: Path) -> None:
     refused = problems(stack_files.merged(GOOD, yaml.safe_load(change)), tmp_path)
     assert list(refused) == [path]
