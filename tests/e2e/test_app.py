@@ -155,7 +155,10 @@ def test_what_is_open_at_a_switch_is_told_to_go_and_finished(stack: LocalStack) 
 
 
 SQL = "docker exec -i -u postgres apps-test-postgres psql -XAtq -v ON_ERROR_STOP=1 -d ledger"
-RIGHTS = "SELECT datacl, datdba FROM pg_database; SELECT setconfig FROM pg_db_role_setting"
+RIGHTS = (
+    "SELECT datacl, datdba FROM pg_database ORDER BY datname;"
+    " SELECT setconfig FROM pg_db_role_setting ORDER BY setconfig"
+)
 RESTORE = (
     "docker stop $(docker ps -q --filter label=homeport.system=apps-test"
     " --filter label=homeport.release) &&"

@@ -133,7 +133,7 @@ def test_what_was_approved_runs_once_and_shows_no_secret(stack: Stack) -> None:
     assert f"runs: cat > {stack.made}/note" in stack.shown
     assert "stdin.text: first" in stack.shown
     assert "stdin.user: shop" in stack.shown
-    assert "stdin.password: [secret " in stack.shown
+    assert "stdin.password: [secret] " in stack.shown
     place = approvals.place(stack.aim)
     written = [file.read_text() for file in place.folder.iterdir() if file.is_file()]
     assert len(written) == 4
