@@ -19,6 +19,8 @@ TALK_SECONDS = 1.0
 """How often a message goes through each websocket."""
 PATIENCE_SECONDS = 15.0
 """A websocket whose echo takes longer is broken."""
+GRACE_SECONDS = 3.0
+"""How long the connections may take to end at the end; an app sends an event every second."""
 PAUSE_SECONDS = 0.2
 """Before a new connection after a broken one."""
 HTTPS = 443
@@ -86,6 +88,9 @@ class Held:
         holding += [asyncio.create_task(self._keep("stream")) for _ in range(streams)]
         while not self._stop.is_set():
             await asyncio.sleep(0.1)
+        # One that is being opened is not to be left half open.
+        if holding:
+            await asyncio.wait(holding, timeout=GRACE_SECONDS)
         for task in holding:
             task.cancel()
         await asyncio.gather(*holding, return_exceptions=True)
@@ -93,13 +98,15 @@ class Held:
     async def _keep(self, kind: str) -> None:
         hold = self._websocket if kind == "websocket" else self._stream
         shut = False
-        while True:
+        while not self._stop.is_set():
             try:
                 problem, counts = await hold(), True
             except NeverOpenError as error:
                 problem, counts, shut = str(error), not shut, True
             else:
                 shut = False
+            if self._stop.is_set():
+                return
             if not problem:
                 self.goodbyes[kind] += 1
                 continue
@@ -121,7 +128,7 @@ class Held:
             raise NeverOpenError(_told(error)) from error
         leaves = time.monotonic() + self._lasting
         try:
-            while time.monotonic() < leaves:
+            while time.monotonic() < leaves and not self._stop.is_set():
                 await socket.send("still there?")
                 await asyncio.wait_for(socket.recv(), PATIENCE_SECONDS)
                 with contextlib.suppress(TimeoutError):
@@ -156,7 +163,7 @@ class Held:
                 async for line in answer.aiter_lines():
                     name, colon, value = line.partition(": ")
                     last = value if colon and name == "event" else last
-                    if time.monotonic() > leaves:
+                    if time.monotonic() > leaves or self._stop.is_set():
                         return ""
             except httpx.HTTPError as error:
                 return _told(error)
