@@ -4,19 +4,19 @@ import datetime
 import http.server
 import ipaddress
 import ssl
-import threading
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.processes.threaded_server import ThreadedServer
+
 Reply = tuple[int, dict[str, str], bytes]
 
 
-class HttpsServer:
+class HttpsServer(ThreadedServer):
     """Answers each GET with the next of `answers`, the last one for ever."""
 
     def __init__(self, folder: Path) -> None:
@@ -42,29 +42,15 @@ class HttpsServer:
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, key)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        super().__init__(server, poll_seconds=0.05)
 
     @property
     def url(self) -> str:
-        return f"https://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> "HttpsServer":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        return f"https://127.0.0.1:{self.port}"
 
 
 def write_certificate(certificate: Path, key: Path) -> None:

@@ -2,9 +2,7 @@
 
 import socketserver
 import struct
-import threading
 from collections.abc import Callable, Iterator
-from types import TracebackType
 
 import dns.flags
 import dns.message
@@ -12,11 +10,13 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from tests.processes.threaded_server import ThreadedServer
+
 Records = Callable[[str, str], list[str]]
 """Returns the values of a name and a type, as a zone file writes them."""
 
 
-class NameServer:
+class NameServer(ThreadedServer):
     """Answers with what `records` says at that moment."""
 
     def __init__(self, records: Records) -> None:
@@ -42,27 +42,9 @@ class NameServer:
                 wire = answer.to_wire()
                 self.wfile.write(struct.pack("!H", len(wire)) + wire)
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
-
-    def __enter__(self) -> "NameServer":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        super().__init__(server, poll_seconds=0.02)
 
 
 def serving(records: Records) -> Iterator[NameServer]:
