@@ -22,6 +22,7 @@ SYSTEMS = ("debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "ubuntu-26.
 
 PACKAGES = ("unattended-upgrades", "ca-certificates", "openssl")
 PACKET_FILTER = ("nftables",)
+PACKET_FILTER_FOLDERS = ("/etc/homeport", "/etc/systemd/system/nftables.service.d")
 DOCKER_PACKAGES = ("docker.io", "docker-cli?", "apparmor", "iptables")
 TIME = "systemd-timesyncd|chrony|ntpsec|ntp|openntpd"
 HELD = ("docker.io", "docker-cli?", "containerd", "runc")
@@ -89,14 +90,12 @@ def baseline_files(*, key_login_only: bool, swap_mib: int, nftables: bool = True
 
 def _packet_filter() -> list[File]:
     """Return what keeps the stacks' tables of nftables in the kernel, from boot on."""
-    units = "/etc/systemd/system"
+    rules, drop_in = PACKET_FILTER_FOLDERS
+    unit = "/etc/systemd/system/homeport-nft.service"
     return [
-        File(path=f"{units}/homeport-nft.service", content=asset("homeport-nft.service")),
-        File(path=f"{units}/nftables.service.d/homeport.conf", content=asset("nftables.conf")),
-        *(
-            File(path=f"/etc/homeport/{name}", content=asset(name))
-            for name in ("start.nft", "stop.nft")
-        ),
+        File(path=unit, content=asset("homeport-nft.service")),
+        File(path=f"{drop_in}/homeport.conf", content=asset("nftables.conf")),
+        *(File(path=f"{rules}/{name}", content=asset(name)) for name in ("start.nft", "stop.nft")),
     ]
 
 
@@ -237,6 +236,7 @@ def prepare(
             *baseline_files(key_login_only=key_login_only, swap_mib=swap_mib, nftables=nftables),
             *extra_files,
         ],
+        directories=[{"path": path} for path in PACKET_FILTER_FOLDERS] if nftables else [],
         packages=packages(extra_packages, nftables=nftables),
         hold=HELD,
         units_enabled=units(swap_mib, nftables=nftables),

@@ -9,6 +9,8 @@ from _homeport import Spec, at, fail, read_receipt, run
 
 SECRETS = "/run/secrets"
 LOG_LINES = 40
+EVENTS_SINCE = "10m"
+"""No deploy watches a release for longer before it has ended often enough."""
 
 
 def look(instance: dict[str, str]) -> Look:
@@ -17,17 +19,32 @@ def look(instance: dict[str, str]) -> Look:
     if not found:
         return Look(there=False)
     state: dict[str, Any] = found["State"]
+    running, restarts = bool(state.get("Running")), found.get("RestartCount", 0)
+    again = running and restarts
     test = ((found.get("Config") or {}).get("Healthcheck") or {}).get("Test") or ["NONE"]
     inside = {"CMD-SHELL": ["/bin/sh", "-c", *test[1:]], "CMD": test[1:]}.get(test[0], [])
     return Look(
         there=True,
-        running=bool(state.get("Running")),
+        running=running,
         ended=state["Status"] in ("exited", "dead"),
-        restarts=found.get("RestartCount", 0),
-        exit_code=state.get("ExitCode"),
+        restarts=restarts,
+        exit_code=last_end(instance["name"]) if again else state.get("ExitCode"),
         out_of_memory=bool(state.get("OOMKilled")),
         check=["docker", "exec", instance["name"], *inside] if inside else [],
     )
+
+
+def last_end(container: str) -> "int | None":
+    """Return with which code a container that runs again ended last; None when nobody knows.
+
+    Docker's state says 0 from the moment it starts the process again; its events do not.
+    """
+    about = ["--filter", "event=die", "--filter", f"container={container}"]
+    ends = ["--since", EVENTS_SINCE, "--until", "0s"]
+    shown = run(["docker", "events", *ends, *about, "--format", "{{json .}}"], check=False).stdout
+    last = shown.splitlines()[-1:]
+    code = json.loads(last[0])["Actor"]["Attributes"].get("exitCode", "") if last else ""
+    return int(code) if code.isdigit() else None
 
 
 def tell_to_go(instance: dict[str, str]) -> None:

@@ -59,7 +59,7 @@ class Watch:
         """Return how it is, or fail when it has ended, or ends all the time."""
         found = self._there()
         self.restarts = restarts = found.restarts - self.first
-        if not found.running and found.exit_code is not None:
+        if found.exit_code is not None and (restarts or not found.running):
             self.exit_code = found.exit_code
         if found.ended or restarts >= RESTARTS:
             self._fail(found, restarts)
@@ -71,7 +71,8 @@ class Watch:
             cure = "raise memory_mib: it was stopped when it needed more than its limit"
         again = f", {restarts} times by now" if restarts else ""
         code = found.exit_code if self.exit_code is None else self.exit_code
-        what = f"{self.instance['name']} ended with exit code {code}{again}"
+        ended = "ended" if code is None else f"ended with exit code {code}"
+        what = f"{self.instance['name']} {ended}{again}"
         fail(what, last_lines(self.instance), cure)
 
     def _there(self) -> Look:

@@ -14,7 +14,11 @@ SPEC = {"instance": {"kind": "docker", "name": NAME}, "settle_seconds": 0.5, "st
 
 def inspected(restarts: int = 0, *, running: bool = True, test: list[str] | None = None) -> Any:
     found = {
-        "State": {"Status": "running" if running else "restarting", "Running": running},
+        "State": {
+            "Status": "running" if running else "restarting",
+            "Running": running,
+            "ExitCode": 0 if running else 70,
+        },
         "RestartCount": restarts,
         "Config": {"Healthcheck": {"Test": test}} if test else {},
     }
@@ -48,6 +52,25 @@ def test_a_worker_that_crashes_again_and_again_fails_with_its_last_lines(machine
     assert ended.code == 1
     assert "the settle step: shop-staging-worker-bbbb2222 ended with exit code" in ended.err
     assert "no queue" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        (
+            [0, '{"Actor": {"Attributes": {"exitCode": "70"}}}\n'],
+            "ended with exit code 70, 3 times",
+        ),
+        ([0, ""], "ended, 3 times"),
+    ],
+)
+def test_the_code_of_an_end_that_no_look_saw_comes_from_the_events(
+    machine: Machine, events: list[object], said: str
+) -> None:
+    looks = [inspected(0), inspected(3)]
+    machine.set_docker({"answers": {"inspect": looks, "events": events}})
+    ended = machine.run("settle", "up", {**SPEC, "settle_seconds": 30, "start_seconds": 60})
+    assert f"{NAME} {said} by now" in ended.err
 
 
 @pytest.mark.parametrize(
