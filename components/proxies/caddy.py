@@ -32,6 +32,9 @@ CHECK: Sequence[Argv] = (
     ),
 )
 _ONE_ENDPOINT: Argv = ("sh", "-c", (ASSETS / "caddy" / "endpoint.sh").read_text())
+AT_ONCE = "1ms"
+"""After that the bytes of a stream go on. Not -1: with it a reload of Caddy 2.6 ends the requests
+under way, and panics when one of them is just connecting to its app."""
 RELOAD: Argv = standin.reload(SERVICE, "/run/caddy/admin.sock")
 UPGRADED: Sequence[str] = ("caddy",)
 STANDIN: Mapping[str, Any] = standin.about(
@@ -296,7 +299,7 @@ def _upstream(route: PathRoute, settings: SiteSettings) -> list[str]:
         f"header_up X-Real-IP {client}",
         'header_up Forwarded "for={forwarded_for};host={http.request.host};'
         'proto={http.request.scheme}"',
-        *(["flush_interval -1"] if route.stream else []),
+        *([f"flush_interval {AT_ONCE}"] if route.stream else []),
         # An app that is just restarting is waited for; nothing but a GET is ever sent twice.
         "lb_try_duration 5s",
         "lb_try_interval 100ms",

@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent
 IMAGES = {"caddy": "debian-12", "nginx": "debian-13"}
 PROXIES = {"docker": "caddy", "quadlet": "nginx", "systemd": "caddy"}
 RELEASES = 3
-RELOADS = 10
+RELOADS = int(os.environ.get("HOMEPORT_E2E_RELOADS", "10"))
 RATE = 20.0
 
 
