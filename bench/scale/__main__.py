@@ -54,7 +54,7 @@ def previewed(
         Row("homeport", f"preview_resources_{size}_{unit}", resources[size], "", 1)
         for size in sizes
     ]
-    return [*counted, *_grown(f"preview_{{}}_{unit}", seconds, empty)]
+    return [*counted, *grown(f"preview_{{}}_{unit}", seconds, empty)]
 
 
 def unchanged(running: instance.Cloud) -> list[Row]:
@@ -74,10 +74,10 @@ def unchanged(running: instance.Cloud) -> list[Row]:
             lab.logged_up(ours, hosts=1, apps=size)
             seconds[size].append(time.monotonic() - start)
         say(f"no-op up of {size} apps: {statistics.median(seconds[size]):.1f} s")
-    return _grown("noop_{}_apps", seconds, floor)
+    return grown("noop_{}_apps", seconds, floor)
 
 
-def _grown(name: str, seconds: Series, empty: list[float]) -> list[Row]:
+def grown(name: str, seconds: Series, empty: list[float]) -> list[Row]:
     """Return medians by size, what each further one costs, and how straight the line is."""
     medians = {size: statistics.median(each) for size, each in seconds.items()}
     sizes, values = list(medians), list(medians.values())
