@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..remote import Argv, File
-from ..site_routes import PathRoute
 from ..site_settings import SiteSettings
 from ..site_tls import Acme, InternalAuthority
 from ..tools import ASSETS
-from . import caddy_static, checks, standin
+from . import caddy_routes as routes
+from . import checks, standin
+from .caddy_routes import indent
 from .proxy import DEFAULT_HEADERS, SitePlan
 
 SERVICE = "caddy"
-FOLDER = "/etc/caddy/homeport.d"
+FOLDER = routes.FOLDER
 SUFFIX = ".caddy"
 GROUP = "caddy"
 KEY_GROUP = "caddy"
@@ -32,9 +33,6 @@ CHECK: Sequence[Argv] = (
     ),
 )
 _ONE_ENDPOINT: Argv = ("sh", "-c", (ASSETS / "caddy" / "endpoint.sh").read_text())
-AT_ONCE = "1ms"
-"""After that the bytes of a stream go on. Not -1: with it a reload of Caddy 2.6 ends the requests
-under way, and panics when one of them is just connecting to its app."""
 RELOAD: Argv = standin.reload(SERVICE, "/run/caddy/admin.sock")
 UPGRADED: Sequence[str] = ("caddy",)
 STANDIN: Mapping[str, Any] = standin.about(
@@ -95,7 +93,7 @@ def site(plan: SitePlan) -> str:
         redirect = [*_tls(plan), f"redir https://{name}{{uri}} permanent"]
         blocks.append(_block(settings.redirects_from, redirect))
     headers = _headers(settings)
-    client = _client(settings)
+    client = routes.client(settings)
     main = [
         "import homeport_leaving",
         *_log(plan.own),
@@ -110,12 +108,12 @@ def site(plan: SitePlan) -> str:
         f"\tdefault {client}",
         "}",
         "route {",
-        *_indent(_client_address(settings)),
-        *_indent(_maintenance(settings)),
-        *_indent(_routes(plan)),
+        *indent(_client_address(settings)),
+        *indent(_maintenance(settings)),
+        *indent(routes.routes(plan)),
         "}",
         "handle_errors {",
-        *_indent(headers),
+        *indent(headers),
         # Caddy 2.6 calls it a bad gateway when a request to an app is cut off at the limit.
         '\t@too_large expression `{http.error.message}.contains("request body too large")`',
         '\trespond @too_large "413 Request Entity Too Large" 413',
@@ -172,7 +170,7 @@ def _served(plan: SitePlan, main: Sequence[str]) -> list[list[str]]:
 
 
 def _block(names: Sequence[str], lines: Sequence[str]) -> list[str]:
-    return [f"{', '.join(names)} {{", *_indent(lines), "}"]
+    return [f"{', '.join(names)} {{", *indent(lines), "}"]
 
 
 def _tls(plan: SitePlan, *more: str) -> list[str]:
@@ -183,7 +181,7 @@ def _tls(plan: SitePlan, *more: str) -> list[str]:
         return [f"tls {file} {file}"]
     if isinstance(plan.tls, Acme):
         issuer = [f"\t\tdir {plan.tls.directory}", f"\t\temail {plan.tls.email}"]
-        return ["tls {", *_indent(more), "\tissuer acme {", *issuer, "\t}", "}"]
+        return ["tls {", *indent(more), "\tissuer acme {", *issuer, "\t}", "}"]
     base = f"{FOLDER}/{plan.own_certificate(plan.tls)}"
     return [f"tls {base}.crt {base}.key"]
 
@@ -209,12 +207,7 @@ def _headers(settings: SiteSettings) -> list[str]:
     if settings.hsts_seconds:
         lines.append(f"Strict-Transport-Security `max-age={settings.hsts_seconds}`")
     # Deferred, so that they also replace what the app sends.
-    return [*defaults, "header {", *_indent([*lines, "-Server", "defer"]), "}"]
-
-
-def _client(settings: SiteSettings) -> str:
-    """Return the placeholder of the client's address."""
-    return "{http.vars.client}" if settings.client_address else "{http.request.remote.host}"
+    return [*defaults, "header {", *indent([*lines, "-Server", "defer"]), "}"]
 
 
 def _client_address(settings: SiteSettings) -> list[str]:
@@ -234,12 +227,6 @@ def _client_address(settings: SiteSettings) -> list[str]:
     ]
 
 
-def _from(settings: SiteSettings, networks: Sequence[str]) -> str:
-    """Return the matcher of requests from some networks."""
-    forwarded = "forwarded " if settings.client_address else ""
-    return f"remote_ip {forwarded}{' '.join(networks)}"
-
-
 def _maintenance(settings: SiteSettings) -> list[str]:
     closed = settings.maintenance
     if closed is None:
@@ -247,71 +234,6 @@ def _maintenance(settings: SiteSettings) -> list[str]:
     text = checks.text("maintenance: text", closed.text)
     body = ["header Retry-After 300", f"respond `{text}` 503"]
     if not closed.networks:
-        return ["handle {", *_indent(body), "}"]
-    matcher = f"@closed not {_from(settings, closed.networks)}"
-    return [matcher, "handle @closed {", *_indent(body), "}"]
-
-
-def _routes(plan: SitePlan) -> list[str]:
-    lines: list[str] = []
-    for number, route in enumerate(plan.settings.routes_by_length):
-        body = [*_access(route, plan, number), *_target(route, plan.settings)]
-        matcher = ""
-        if route.path != "/":
-            matcher = f"@path_{number} "
-            lines.append(f"{matcher}path {route.path} {route.path}/*")
-        lines += [f"handle {matcher}{{", *_indent(["route {", *_indent(body), "}"]), "}"]
-    if not any(route.path == "/" for route in plan.settings.routes):
-        lines += ["handle {", "\terror 404", "}"]
-    return lines
-
-
-def _access(route: PathRoute, plan: SitePlan, number: int) -> list[str]:
-    lines: list[str] = []
-    if route.networks:
-        lines += [f"@elsewhere_{number} not {_from(plan.settings, route.networks)}"]
-        lines += [f"error @elsewhere_{number} 403"]
-    if plan.settings.basic_auth and not route.public:
-        lines += ["basicauth {", f"\timport {FOLDER}/{plan.own}.auth", "}"]
-    return lines
-
-
-def _target(route: PathRoute, settings: SiteSettings) -> list[str]:
-    if route.static:
-        return caddy_static.served(route.static, route.path)
-    strip = [f"uri strip_prefix {route.path}"] if route.strip_prefix else []
-    if route.folder:
-        return [*strip, *_folder(route)]
-    to = f"127.0.0.1:{route.app.port}" if route.app else str(route.upstream)
-    return [*strip, f"reverse_proxy {to} {{", *_indent(_upstream(route, settings)), "}"]
-
-
-def _folder(route: PathRoute) -> list[str]:
-    fallback = ["try_files {path} /index.html"] if route.single_page else []
-    return [f"root * {route.folder}", *fallback, "file_server"]
-
-
-def _upstream(route: PathRoute, settings: SiteSettings) -> list[str]:
-    client = _client(settings)
-    return [
-        *([] if route.app else ["header_up Host {http.reverse_proxy.upstream.hostport}"]),
-        *([f"header_up X-Forwarded-For {client}"] if settings.client_address else []),
-        f"header_up X-Real-IP {client}",
-        'header_up Forwarded "for={forwarded_for};host={http.request.host};'
-        'proto={http.request.scheme}"',
-        *([f"flush_interval {AT_ONCE}"] if route.stream else []),
-        # An app that is just restarting is waited for; nothing but a GET is ever sent twice.
-        "lb_try_duration 5s",
-        "lb_try_interval 100ms",
-        "transport http {",
-        # A kept connection would stay with the release that it was opened to.
-        "\tkeepalive off",
-        f"\tdial_timeout {route.connect_seconds}s",
-        f"\tresponse_header_timeout {route.timeout_seconds}s",
-        f"\tread_timeout {route.timeout_seconds}s",
-        "}",
-    ]
-
-
-def _indent(lines: Sequence[str]) -> list[str]:
-    return [f"\t{line}" for line in lines]
+        return ["handle {", *indent(body), "}"]
+    matcher = f"@closed not {routes.of_networks(settings, closed.networks)}"
+    return [matcher, "handle @closed {", *indent(body), "}"]

@@ -14,8 +14,9 @@ from ..site_settings import SiteSettings
 from ..site_tls import Acme, InternalAuthority, ProvidedCertificate
 from ..tools import ASSETS
 from . import certificates, checks, nginx_static, standin
+from . import nginx_access as access
 from . import nginx_locations as locations
-from .nginx_locations import indent
+from .nginx_locations import indent, quote
 from .proxy import DEFAULT_HEADERS, SitePlan
 
 SERVICE = "nginx"
@@ -125,14 +126,14 @@ def site(plan: SitePlan) -> str:
         f"access_log {LOG_FOLDER}/{plan.own}.access.log homeport;",
         f"gzip {'on' if settings.compress else 'off'};",
         f"client_max_body_size {settings.max_body_mib}m;",
-        *_client_address(settings),
+        *access.client_address(settings),
         *_headers(settings),
-        *_maintenance(plan),
+        *access.maintenance(plan),
         *_password(plan),
         *locations.routes(plan),
     ]
     plain = [] if before_certificate(plan) else _plain_http(plan)
-    text = _head(plan) + _text([*plain, *locations.zones(plan), *_closed(plan)])
+    text = _head(plan) + _text([*plain, *locations.zones(plan), *access.closed(plan)])
     if settings.redirects_from:
         redirect = [
             *_names(settings.redirects_from),
@@ -153,12 +154,6 @@ def beside(plan: SitePlan) -> Mapping[str, str]:  # noqa: ARG001 - other proxies
 def check(plan: SitePlan) -> Sequence[Argv]:  # noqa: ARG001 - other proxies need it
     """Return what every site is checked by."""
     return CHECK
-
-
-def quote(where: str, value: str) -> str:
-    """Return a text in quotes, in which nothing names a variable."""
-    escaped = checks.text(where, value).replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + escaped.replace("$", "${homeport_dollar}") + '"'
 
 
 def _plain_http(plan: SitePlan) -> list[str]:
@@ -205,14 +200,6 @@ def _certificate(plan: SitePlan) -> list[str]:
     return [f"ssl_certificate {files[0]};", f"ssl_certificate_key {files[1]};"]
 
 
-def _client_address(settings: SiteSettings) -> list[str]:
-    given = settings.client_address
-    if not given:
-        return []
-    trusted = [f"set_real_ip_from {network};" for network in given.networks]
-    return [*trusted, f"real_ip_header {given.header};"]
-
-
 def _headers(settings: SiteSettings) -> list[str]:
     """Return what every answer gets; no location has headers of its own, or it would lose these."""
     own = {name.lower() for name in settings.headers}
@@ -230,37 +217,6 @@ def _headers(settings: SiteSettings) -> list[str]:
         asked = {k: v for k, v in nginx_static.HEADERS.items() if k.lower() not in own}
         lines += [f"add_header {name} {value} always;" for name, value in asked.items()]
     return lines
-
-
-def _variable(plan: SitePlan, role: str) -> str:
-    return f"$homeport_{role}_{plan.own.replace('-', '_')}"
-
-
-def _closed(plan: SitePlan) -> list[str]:
-    """Return the variable that is empty for whoever gets the site although it is closed."""
-    closed = plan.settings.maintenance
-    if not closed:
-        return []
-    allowed = [f'\t{network} "";' for network in closed.networks]
-    return [f"geo {_variable(plan, 'closed')} {{", "\tdefault 300;", *allowed, "}"]
-
-
-def _maintenance(plan: SitePlan) -> list[str]:
-    closed = plan.settings.maintenance
-    if not closed:
-        return []
-    variable = _variable(plan, "closed")
-    return [
-        f"add_header Retry-After {variable} always;",
-        f"if ({variable}) {{",
-        "\treturn 503;",
-        "}",
-        "error_page 503 @closed;",
-        "location @closed {",
-        "\tdefault_type text/plain;",
-        f"\treturn 503 {quote('maintenance: text', closed.text)};",
-        "}",
-    ]
 
 
 def _password(plan: SitePlan) -> list[str]:

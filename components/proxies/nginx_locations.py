@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from ..site_routes import PathRoute
-from . import nginx_static
+from . import checks, nginx_static
 from .proxy import SitePlan
 
 
@@ -113,3 +113,9 @@ def _outside(route: PathRoute) -> list[str]:
 def indent(lines: Sequence[str]) -> list[str]:
     """Return the lines one level deeper."""
     return [f"\t{line}" for line in lines]
+
+
+def quote(where: str, value: str) -> str:
+    """Return a text in quotes, in which nothing names a variable."""
+    escaped = checks.text(where, value).replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + escaped.replace("$", "${homeport_dollar}") + '"'
