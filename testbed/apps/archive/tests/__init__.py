@@ -1,0 +1,1 @@
+"""What the app promises, by Django's own test runner: `archive test`."""
