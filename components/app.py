@@ -91,6 +91,7 @@ class App(pulumi.ComponentResource):
                 health=args.health,
                 drain_seconds=args.drain_seconds,
                 graceful_stop=args.graceful_stop,
+                contract=args.contract,
             ),
             pulumi.ResourceOptions(parent=self),
         )

@@ -4,6 +4,8 @@ import dataclasses
 
 import pulumi
 
+from . import environment_contract
+from .environment_contract import Contract
 from .health import HealthCheck
 from .host import Host
 from .runtimes.runtime import Instance
@@ -31,6 +33,8 @@ class RouteArgs:
     """How long connections that are open at its end may go on."""
     graceful_stop: bool = False
     """Whether the instance is told to go at the start of that time."""
+    contract: Contract = dataclasses.field(default_factory=dict)
+    """What the instance's environment has to hold before it gets traffic."""
 
 
 class Route(pulumi.ComponentResource):
@@ -69,10 +73,11 @@ class Route(pulumi.ComponentResource):
             timeout_seconds=args.drain_seconds + 120,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.instance.resource]),
         )
+        contract = environment_contract.document(args.contract)
         args.host.remote.step(
             f"{args.app}-switch-{args.release}",
             "route",
-            spec,
+            {**spec, **({"contract": contract} if contract else {})},
             timeout_seconds=args.health.start_seconds + 120,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[leave]),
         )

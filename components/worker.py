@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from . import names
+from . import environment_contract, names
 from .release import release_id
 from .runtimes.choice import chosen
 from .runtimes.runtime import Release, Runtime
@@ -56,6 +56,7 @@ class Worker(pulumi.ComponentResource):
         self.release = worker_release(name, args, runtime)
         instance = runtime.start(_release(name, self.release, args, self))
         self.instance_name = instance.name
+        contract = environment_contract.document(args.contract)
         args.host.remote.step(
             f"{name}-settle-{self.release}",
             "settle",
@@ -63,6 +64,7 @@ class Worker(pulumi.ComponentResource):
                 "instance": instance.spec(),
                 "settle_seconds": args.settle_seconds,
                 "start_seconds": args.start_seconds,
+                **({"contract": contract} if contract else {}),
             },
             timeout_seconds=args.start_seconds + 60,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[instance.resource]),

@@ -7,8 +7,9 @@ from typing import Any
 
 import pulumi
 
-from . import release
+from . import environment_contract, release
 from .artefact import Artefact
+from .environment_contract import Contract
 from .host import Host
 from .job import Job, check_environment, check_secrets
 from .network import PrivateNetwork
@@ -49,6 +50,8 @@ class WorkloadArgs:
     """Plain values; RELEASE and, for apps, PORT are set besides."""
     secrets: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
     """Each is a file that its account alone reads; the variable NAME_FILE says where."""
+    contract: Contract = dataclasses.field(default_factory=dict)
+    """What its environment has to hold; checked here, and again in the release before it serves."""
     networks: Sequence[PrivateNetwork] = ()
     """Joined besides the network of its own, which every workload has."""
     user: str | None = None
@@ -94,6 +97,7 @@ class WorkloadArgs:
             release.check_image(self.image)
         check_environment("environment", self.environment)
         check_secrets("secrets", self.secrets, self.environment)
+        environment_contract.check(self.contract, self.environment, self.secrets)
         _check_limits(self)
         _check_jobs(self.jobs, self.host)
         if self.user is not None and not _USER.fullmatch(self.user):

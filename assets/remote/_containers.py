@@ -59,6 +59,11 @@ def start(instance: dict[str, str]) -> None:
     run(["docker", "start", instance["name"]], check=False)
 
 
+def first_process(instance: dict[str, str]) -> int:
+    """Return the number of a container's first process; 0 when it does not run."""
+    return int((inspect(instance["name"]).get("State") or {}).get("Pid") or 0)
+
+
 def hint(instance: dict[str, str]) -> str:
     """Return what a person may type on the host to see more."""
     name = instance["name"]

@@ -79,6 +79,13 @@ def check(account: str, name: str) -> list[str]:
     return [*_rootless.prefix(account), "podman", "exec", name, *inside] if inside else []
 
 
+def first_process(instance: Instance) -> int:
+    """Return the number of a container's first process; 0 when it does not run."""
+    asked = ("podman", "container", "inspect", "--format", "{{.State.Pid}}", instance["name"])
+    shown = _rootless.run_as(instance["account"], *asked, check=False).stdout.strip()
+    return int(shown) if shown.isdigit() else 0
+
+
 def hint(instance: Instance) -> str:
     """Return what a person may type on the host to see more."""
     name = instance["name"]

@@ -55,6 +55,11 @@ def look(instance: dict[str, str]) -> Look:
     )
 
 
+def first_process(instance: dict[str, str]) -> int:
+    """Return the number of a unit's main process; 0 when it does not run."""
+    return int(show(instance["name"])["MainPID"] or 0)
+
+
 def tell_to_go(instance: dict[str, str]) -> None:
     """Send a unit's main process SIGTERM; it gets more time than a stop, and is not restarted."""
     unit = instance["name"]

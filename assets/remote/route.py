@@ -1,12 +1,12 @@
 #!/usr/bin/python3 -B
 """Gives a release its app's traffic, and takes it away again, without losing a request.
 
-`up`: waits until the release answers its health check, several times in a row; leads the app's
-stable port to it at once (`_routes`); tries the result, through the proxy too where a site is
-there. If that fails, the port leads where it led before. `down`: if the release is live, another
-healthy release of the app takes over; where there is none, the step refuses as long as a site sends
-traffic to the stable port. Then it waits for the connections that are open; a release that ends
-them by itself when it is told to go is told at once.
+`up`: waits until the release answers its health check, several times in a row, and its environment
+is as its contract says; leads the app's stable port to it at once (`_routes`); tries the result,
+through the proxy too where a site is there. If that fails, the port leads where it led before.
+`down`: if the release is live, another healthy release of the app takes over; where there is none,
+the step refuses as long as a site sends traffic to the stable port. Then it waits for the
+connections that are open; a release that ends them by itself when it is told to go is told at once.
 Both print one line of JSON that says how long each phase took.
 """
 
@@ -16,6 +16,7 @@ import sys
 import time
 from typing import Any, NoReturn
 
+import _environment
 import _health
 import _proxied
 import _routes
@@ -71,6 +72,7 @@ def up(spec: Spec) -> None:
     phases = Phases()
     stay_clear(spec)
     gate(spec)
+    _environment.check(spec)
     phases.end("gate")
     with lock(f"route-{spec['system']}"):
         refuse_alone()

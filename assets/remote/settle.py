@@ -2,13 +2,14 @@
 """Waits until an instance that nobody connects to has shown that it runs.
 
 With a health check (its own or its image's), the check is run until it passes once. Without one,
-it has to run for a while without a restart.
+it has to run for a while without a restart. Then its environment has to be as its contract says.
 """
 
 import json
 import sys
 import time
 
+import _environment
 from _homeport import Spec, fail, main, run
 from _instances import Watch, hint, last_lines
 
@@ -36,6 +37,7 @@ def up(spec: Spec) -> None:
             cure = f"mend the release or raise start_seconds; {hint(spec['instance'])}"
             fail(f"{what}: {problem}", last_lines(spec["instance"]), cure)
         time.sleep(POLL_SECONDS)
+    _environment.check(spec)
     seconds = round(time.monotonic() - start, 3)
     sys.stdout.write(json.dumps({"settle_seconds": seconds}) + "\n")
 

@@ -74,6 +74,7 @@ backend = App(
         memory_mib=config.app.memory_mib,
         environment=agreed.variables(agreed.writer),
         secrets=agreed.secrets(agreed.writer),
+        contract=agreed.environment(),
         jobs=agreed.jobs(),
         drain_seconds=config.app.drain_seconds,
         stop_seconds=30,

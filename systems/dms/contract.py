@@ -9,6 +9,7 @@ import pulumi
 
 from components import names
 from components.database import Database, DatabaseUser, DatabaseUserArgs
+from components.environment_contract import HOST, Presence, Variable, at_least, one_of
 from components.generated_secret import GeneratedSecret, GeneratedSecretArgs
 from components.health import HealthCheck
 from components.job import Job
@@ -103,6 +104,21 @@ class Contract:
         key, *before = self.django_keys
         fallbacks = {"DJANGO_SECRET_KEY_FALLBACKS": before[0]} if before else {}
         return {"DJANGO_SECRET_KEY": key, "DB_PASSWORD": user.password, **fallbacks}
+
+    def environment(self) -> dict[str, Variable]:
+        """Return what the running backend must have, whoever set it."""
+        sentry: Presence = "required" if self.config.sentry.required else "optional"
+        return {
+            "DEBUG": Variable(secret=False, shape=one_of("0")),
+            "DJANGO_SECRET_KEY": Variable(secret=True, shape=at_least(50)),
+            "DJANGO_ALLOWED_HOSTS": Variable(shape=HOST),
+            "DB_HOST": Variable(shape=HOST),
+            "DB_NAME": Variable(),
+            "DB_USER": Variable(),
+            "DB_PASSWORD": Variable(secret=True),
+            "PGSSLMODE": Variable(shape=one_of("verify-full")),
+            "SENTRY_DSN": Variable(presence=sentry),
+        }
 
     def smoke_login(self) -> dict[str, pulumi.Input[str]]:
         """Return what the smoke test logs in with; secret."""

@@ -98,6 +98,7 @@ backend = App(
         memory_mib=config.app.memory_mib,
         environment=image.variables(image.writer),
         secrets=image.secrets(image.writer),
+        contract=image.environment(),
         networks=[swe2],
         volumes={contract.STATIC: static, contract.LOGS: logs, contract.MEDIA: media},
         jobs=image.jobs(),

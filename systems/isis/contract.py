@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from components.database import Database, DatabaseUser, DatabaseUserArgs
+from components.environment_contract import HOST, URL, Presence, Variable, at_least, one_of
 from components.generated_secret import GeneratedSecret, GeneratedSecretArgs
 from components.health import HealthCheck
 from components.job import Job
@@ -98,6 +99,21 @@ class Contract:
         }
         own = {"SECRET_KEY": self.django_key, "DATABASE_PASSWORD": user.password}
         return own | {name: secret for name, secret in given.items() if secret}
+
+    def environment(self) -> dict[str, Variable]:
+        """Return what the running backend must have, whoever set it."""
+        whole: Presence = "required" if self.config.media else "forbidden"
+        google: Presence = "required" if self.config.google else "forbidden"
+        return {
+            "DEBUG": Variable(secret=False, shape=one_of("0")),
+            "SECRET_KEY": Variable(secret=True, shape=at_least(50)),
+            "ALLOWED_HOSTS": Variable(shape=HOST),
+            "DATABASE_HOST": Variable(shape=HOST),
+            "DATABASE_PASSWORD": Variable(secret=True),
+            "AWS_S3_ENDPOINT_URL": Variable(presence=whole, shape=URL),
+            "AWS_SECRET_ACCESS_KEY": Variable(presence=whole, secret=True),
+            "GOOGLE_OAUTH2_CLIENT_SECRET": Variable(presence=google, secret=True),
+        }
 
     def smoke_login(self) -> dict[str, pulumi.Input[str]]:
         """Return what the smoke test logs in with; secret."""

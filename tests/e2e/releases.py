@@ -97,8 +97,11 @@ class Releases:
                 printed = stack.up_fails()
                 assert said in printed, printed
                 assert "next: " in printed
+            # Every process has a PATH, whoever sets it: known on the host alone.
+            stack.configure(fail_mode="none", start_seconds="61", forbidden="PATH")
+            assert "is not as agreed: PATH is set and must not be" in stack.up_fails()
             # Back to the release that serves: nothing happens to it, the broken ones go.
-            stack.configure(fail_mode="none", start_seconds="60")
+            stack.configure(fail_mode="none", start_seconds="60", forbidden="")
             stack.up()
             time.sleep(1)
         assert seen.lost == {}

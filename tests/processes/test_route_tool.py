@@ -293,6 +293,20 @@ def test_other_apps_keep_their_routes(machine: Machine) -> None:
     assert machine.routes() == {10007: 20007}
 
 
+def test_a_release_without_the_agreed_environment_gets_no_traffic(machine: Machine) -> None:
+    running = {**RUNNING, "State": {**RUNNING["State"], "Pid": 4711}}  # type: ignore[dict-item]
+    machine.set_docker({"containers": {CONTAINER: running}})
+    machine.write("/proc/4711/environ", "EMAIL_REDIRECT_TO=me@example.com\0")
+    machine.nft_file.write_text('{"10007": 20007}')
+    contract = [{"name": "EMAIL_REDIRECT_TO", "presence": "forbidden", "secret": None}]
+    with release() as server:
+        listening(machine, server.port)
+        ended = machine.run("route", "up", spec(server, 10007, contract=contract))
+    assert ended.code == 1
+    assert "EMAIL_REDIRECT_TO is set and must not be" in ended.err
+    assert machine.routes() == {10007: 20007}
+
+
 def test_going_takes_the_last_route_and_leaves_nothing_behind(machine: Machine) -> None:
     with release() as server:
         listening(machine, server.port)

@@ -5,6 +5,7 @@ import pulumi
 from components.app import App, AppArgs
 from components.database import Database, DatabaseArgs, DatabaseUser, DatabaseUserArgs
 from components.dns import DnsRecords, DnsRecordsArgs, RecordSet
+from components.environment_contract import Variable
 from components.health import HealthCheck
 from components.hetzner_server import HetznerServer, HetznerServerArgs
 from components.job import Job, SchemaCheck
@@ -58,6 +59,11 @@ def environment(user: DatabaseUser) -> dict[str, str]:
     }
 
 
+forbidden = config.get("forbidden")
+contract = {
+    "DATABASE_PASSWORD": Variable(secret=True),
+    **({forbidden: Variable(presence="forbidden")} if forbidden else {}),
+}
 web = App(
     "web",
     AppArgs(
@@ -68,6 +74,7 @@ web = App(
         health=HealthCheck(path="/healthz", start_seconds=config.get_int("start_seconds") or 60),
         environment=environment(writer),
         secrets={"DATABASE_PASSWORD": writer.password},
+        contract=contract,
         networks=[data],
         jobs=[
             Job(

@@ -6,6 +6,7 @@ from components import secrets
 from components.app import App, AppArgs
 from components.cron_job import CronJob, CronJobArgs
 from components.dns import DnsRecords, DnsRecordsArgs, RecordSet
+from components.environment_contract import Variable
 from components.health import HealthCheck
 from components.hetzner_server import HetznerServer, HetznerServerArgs
 from components.job import Job, SchemaCheck
@@ -83,6 +84,11 @@ def deploy() -> None:
         "DATABASE_USER": "postgres",
         "FAIL_MODE": config.get("fail_mode") or "none",
     }
+    forbidden = config.get("forbidden")
+    contract = {
+        "DATABASE_PASSWORD": Variable(secret=True),
+        **({forbidden: Variable(presence="forbidden")} if forbidden else {}),
+    }
     web = App(
         "web",
         AppArgs(
@@ -96,6 +102,7 @@ def deploy() -> None:
             ),
             environment={**environment, "AWKWARD": AWKWARD},
             secrets={"DATABASE_PASSWORD": password},
+            contract=contract,
             networks=[data],
             volumes={"/data": uploads},
             jobs=[

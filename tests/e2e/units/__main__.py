@@ -11,6 +11,7 @@ from components.artefact import Artefact, ArtefactArgs
 from components.artefact_source import LocalSource
 from components.cron_job import CronJob, CronJobArgs
 from components.dns import DnsRecords, DnsRecordsArgs, RecordSet
+from components.environment_contract import Variable
 from components.health import HealthCheck
 from components.hetzner_server import HetznerServer, HetznerServerArgs
 from components.host import Host
@@ -120,6 +121,11 @@ if config.get_bool("apps") is not False:
         {"DATABASE_PASSWORD": database.passwords[user]}
         for user in ("ledger_migrator", "ledger_app")
     )
+    forbidden = config.get("forbidden")
+    contract = {
+        "DATABASE_PASSWORD": Variable(secret=True),
+        **({forbidden: Variable(presence="forbidden")} if forbidden else {}),
+    }
     web = App(
         "web",
         AppArgs(
@@ -134,6 +140,7 @@ if config.get_bool("apps") is not False:
             ),
             environment=environment("ledger_app", "fail_mode"),
             secrets=writer,
+            contract=contract,
             jobs=[
                 Job(
                     name="migrate",
