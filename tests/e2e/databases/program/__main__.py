@@ -1,4 +1,4 @@
-"""One server with two databases, as the tests beside it expect them."""
+"""One server with two databases and a Redis, as the tests beside it expect them."""
 
 import pulumi
 
@@ -6,6 +6,7 @@ from components.database import Database, DatabaseArgs, DatabaseUser, DatabaseUs
 from components.hetzner_server import HetznerServer, HetznerServerArgs
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.postgres import PostgresServer, PostgresServerArgs
+from components.redis import RedisServer, RedisServerArgs
 from components.sql import Access
 
 config = pulumi.Config()
@@ -64,7 +65,19 @@ users.append(
         "stranger", DatabaseUserArgs(database=other, name="other_app", access="read_write")
     )
 )
+redis = RedisServer(
+    "redis",
+    RedisServerArgs(
+        host=host,
+        image="redis:7",
+        network=network,
+        memory_mib=config.get_int("redis_mib") or 64,
+        protect=False,
+        rotation=config.get_int("redis_rotation") or 1,
+    ),
+)
 
+pulumi.export("redis", {"container": redis.container_name, "password": redis.password.value})
 pulumi.export("network", network.full_name)
 pulumi.export("container", server.container_name)
 pulumi.export("passwords", {user.username: user.password.value for user in users})
