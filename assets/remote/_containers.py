@@ -64,6 +64,11 @@ def first_process(instance: dict[str, str]) -> int:
     return int((inspect(instance["name"]).get("State") or {}).get("Pid") or 0)
 
 
+def read_inside(_: dict[str, str], path: str) -> str:
+    """Return what a file holds, by its path below /proc: as the instance sees it."""
+    return at(path).read_text(errors="replace")
+
+
 def hint(instance: dict[str, str]) -> str:
     """Return what a person may type on the host to see more."""
     name = instance["name"]

@@ -28,13 +28,13 @@ def check(spec: Spec) -> None:
 
 def problems(instance: "dict[str, str]", contract: "list[dict[str, Any]]") -> "list[str]":
     """Return what is wrong, a sentence for each variable."""
-    process = process_of(instance)
-    environment = read(process)
+    number = KINDS[instance["kind"]].first_process(instance)
+    environment = read(at(f"/proc/{number}"))
     found = []
     for variable in contract:
         name = variable["name"]
         plain, file = environment.get(name, ""), environment.get(f"{name}_FILE", "")
-        value = plain or (content(process, file) if file else "")
+        value = plain or (content(instance, f"/proc/{number}/root{file}") if file else "")
         shape = variable.get("shape")
         if variable["presence"] == "forbidden" and value:
             found.append(f"{name} is set and must not be")
@@ -49,11 +49,6 @@ def problems(instance: "dict[str, str]", contract: "list[dict[str, Any]]") -> "l
     return found
 
 
-def process_of(instance: "dict[str, str]") -> Path:
-    """Return where the kernel tells of an instance's first process."""
-    return at(f"/proc/{KINDS[instance['kind']].first_process(instance)}")
-
-
 def read(process: Path) -> "dict[str, str]":
     """Return the variables that a process was started with."""
     try:
@@ -64,9 +59,9 @@ def read(process: Path) -> "dict[str, str]":
     return {name: value for name, _, value in pairs}
 
 
-def content(process: Path, file: str) -> str:
-    """Return what a file holds that a process sees; empty where it sees none."""
+def content(instance: "dict[str, str]", path: str) -> str:
+    """Return what a file holds that an instance sees; empty where it sees none."""
     try:
-        return Path(f"{process}/root{file}").read_text(errors="replace").strip()
+        return KINDS[instance["kind"]].read_inside(instance, path).strip()
     except OSError:
         return ""

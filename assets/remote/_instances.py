@@ -1,8 +1,8 @@
 """What the tools ask of an instance: how it is, and what it said last, its secrets hidden.
 
 An instance is `{"kind": ..., "name": ..., "account": ...}` as `components.runtimes` writes it; each
-kind has a module that knows how to ask: `look`, `output`, `first_process` and `hint`, and how to
-end and begin: `tell_to_go` and `start`.
+kind has a module that knows how to ask: `look`, `output`, `first_process`, `read_inside` and
+`hint`, and how to end and begin: `tell_to_go` and `start`.
 """
 
 from pathlib import Path

@@ -86,6 +86,16 @@ def first_process(instance: Instance) -> int:
     return int(shown) if shown.isdigit() else 0
 
 
+def read_inside(instance: Instance, path: str) -> str:
+    """Return what a file holds, by its path below /proc: as the container sees it.
+
+    The account reads it: where its files lie on a file system in user space, root may not.
+    """
+    return _rootless.run_as(
+        instance["account"], "podman", "unshare", "cat", path, check=False
+    ).stdout
+
+
 def hint(instance: Instance) -> str:
     """Return what a person may type on the host to see more."""
     name = instance["name"]

@@ -60,6 +60,11 @@ def first_process(instance: dict[str, str]) -> int:
     return int(show(instance["name"])["MainPID"] or 0)
 
 
+def read_inside(_: dict[str, str], path: str) -> str:
+    """Return what a file holds, by its path below /proc: as the instance sees it."""
+    return at(path).read_text(errors="replace")
+
+
 def tell_to_go(instance: dict[str, str]) -> None:
     """Send a unit's main process SIGTERM; it gets more time than a stop, and is not restarted."""
     unit = instance["name"]

@@ -39,6 +39,8 @@ def runs(machine: Machine, kind: str) -> dict[str, str]:
             f"podman container inspect --format {{{{.State.Pid}}}} {NAME}", f"{PROCESS}\n"
         )
         account.answer(f"podman container inspect {NAME}", "[{}]")
+        secret = f"podman unshare cat /proc/{PROCESS}/root/run/secrets/KEY"
+        account.answer(secret, "s3cret-of-the-worker\n")
         instance["account"] = ACCOUNT
     else:
         commands = FakeCommands(machine, "systemctl")
