@@ -24,6 +24,8 @@ OWNER = "999:999"
 Eviction = Literal["noeviction", "allkeys-lru", "allkeys-lfu", "volatile-lru", "volatile-ttl"]
 _READY_SECONDS = 60
 _STOP_SECONDS = 30
+_SETTINGS = '\nsave ""\n'
+"""Stands in the file too: the provider takes no empty word on a command line."""
 _CONFIGURATION, _PASSWORD = "REDIS_CONF", "REDIS_PASSWORD"
 _HEALTH = f'REDISCLI_AUTH="$(cat {SECRETS_FOLDER}/{_PASSWORD})" redis-cli ping | grep -q PONG'
 
@@ -151,7 +153,8 @@ class RedisServer(pulumi.ComponentResource):
                     # Two servers on one data folder would destroy it, and two names would be one.
                     delete_before_replace=True,
                     hooks=remote.leftovers,
-                    replace_on_changes=HALF_MADE,
+                    # The provider would leave other mounts to the container that is there.
+                    replace_on_changes=[*HALF_MADE, "mounts"],
                 ),
             ),
         )
@@ -172,7 +175,7 @@ class RedisServer(pulumi.ComponentResource):
 
     def _secrets(self, name: str, args: RedisServerArgs, folder: str) -> command.remote.Command:
         uid, gid = (int(number) for number in OWNER.split(":"))
-        configuration = pulumi.Output.concat("requirepass ", self.password.value, "\n")
+        configuration = pulumi.Output.concat("requirepass ", self.password.value, _SETTINGS)
         files = {_CONFIGURATION: configuration, _PASSWORD: self.password.value}
         return args.host.remote.step(
             f"{name}-secrets-{self.password.version}",
@@ -212,7 +215,6 @@ def command_line(args: RedisServerArgs) -> list[str]:
         "maxmemory": f"{args.memory_mib * 3 // 4}mb",
         "maxmemory-policy": args.eviction,
         "appendonly": "yes" if args.persistent else "no",
-        "save": "",
     }
     words = [word for key, value in settings.items() for word in (f"--{key}", value)]
     return ["redis-server", f"{SECRETS_FOLDER}/{_CONFIGURATION}", *words]

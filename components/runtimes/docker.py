@@ -28,6 +28,9 @@ class Docker(Runtime):
         if not args.image:
             msg = "image: the runtime docker runs an image; name one"
             raise ValueError(msg)
+        if "" in args.command:
+            msg = f"command: Docker's provider takes no empty word (got {list(args.command)})"
+            raise ValueError(msg)
         check_accounts(args, "", "docker")
 
     def rendered(self, release: Release) -> Mapping[str, Any]:

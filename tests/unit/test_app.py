@@ -385,6 +385,11 @@ def test_what_no_host_could_run_is_refused(changes: dict[str, Any], message: str
         deploy(lambda: AppArgs(host=fake_host(), **app(**changes)))
 
 
+def test_an_empty_word_of_a_command_is_refused_in_docker() -> None:
+    with pytest.raises(ValueError, match=r"command: Docker's provider takes no empty word"):
+        deploy(lambda: App("web", AppArgs(host=fake_host(), **app(command=["serve", ""]))))
+
+
 @pytest.mark.parametrize("variable", ["TOKEN", "TOKEN_FILE"])
 def test_a_secret_and_a_variable_cannot_have_one_name(variable: str) -> None:
     args = app(secrets={"TOKEN": given()}, environment={variable: "x"})

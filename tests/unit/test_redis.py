@@ -55,7 +55,7 @@ def test_its_password_is_in_files_alone_which_its_account_reads() -> None:
     assert (folder["uid"], folder["gid"]) == (999, 999)
     assert set(folder["files"]) == {"REDIS_CONF", "REDIS_PASSWORD"}
     password = folder["files"]["REDIS_PASSWORD"]
-    assert folder["files"]["REDIS_CONF"] == f"requirepass {password}\n"
+    assert folder["files"]["REDIS_CONF"] == f'requirepass {password}\nsave ""\n'
     assert password not in json.dumps(container(deployed).inputs, default=str)
     assert container(deployed).inputs["mounts"][0] == {
         "type": "bind",
