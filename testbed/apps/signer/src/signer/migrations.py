@@ -2,10 +2,11 @@
 
 Each migration is a transaction of its own, so that a version whose second one fails leaves the
 first one's changes behind, as apps of this kind do. Version 2 renames a table, rewrites another
-under an exclusive lock and drops what it no longer needs; 2.11 also moves the stored objects.
+under an exclusive lock; 2.11 moves the stored objects, and fails when a document is empty.
 """
 
 import logging
+import time
 from collections.abc import Callable
 
 import psycopg
@@ -43,6 +44,7 @@ _DIGESTS = """
 ALTER TABLE envelopes ADD COLUMN digest text;
 UPDATE envelopes SET digest = encode(sha256(content), 'hex');
 ALTER TABLE envelopes ALTER COLUMN digest SET NOT NULL;
+ALTER TABLE envelopes ADD CONSTRAINT not_empty CHECK (length(content) > 0);
 CREATE INDEX envelopes_status ON envelopes (status, title);
 """
 
@@ -68,8 +70,8 @@ MIGRATIONS: tuple[tuple[str, str, Callable[[Settings, Database], None]], ...] = 
     ("1.13.1", "first", _sql(_FIRST)),
     ("2.0.0", "envelopes", _sql(_ENVELOPES)),
     ("2.0.0", "bigger-numbers", _sql(_REWRITE)),
-    ("2.11.0", "digests", _sql(_DIGESTS)),
     ("2.11.0", "object-folders", _move_objects),
+    ("2.11.0", "digests", _sql(_DIGESTS)),
 )
 """Version, name and work, in order."""
 
@@ -102,6 +104,7 @@ def migrate(settings: Settings) -> None:
         for version, name, work in left:
             _log.info("migration %s of %s", name, version)
             work(settings, database)
+            time.sleep(settings.migration_seconds)
             database.execute("INSERT INTO migrations VALUES (%s)", [name])
             if settings.fails_at == "migration" and (version, name) == left[-1][:2]:
                 what = f"migration {name} of {version} failed, as FAIL_AT says"

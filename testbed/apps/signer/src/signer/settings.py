@@ -24,6 +24,8 @@ class Settings:
     """The folder of sealed documents."""
     port: int
     """Where it listens, on all addresses."""
+    migration_seconds: float
+    """How much longer each migration takes, as it would with more documents."""
     fails_at: str
     """The step at which this version fails; empty: it does not."""
 
@@ -54,5 +56,6 @@ def load() -> Settings:
         certificate=certificate,
         objects=Path(env.get("OBJECTS", "/data")),
         port=int(env.get("PORT", "3000")),
+        migration_seconds=float(env.get("MIGRATION_SECONDS", "0")),
         fails_at=(step or "migration") if version == release else "",
     )
