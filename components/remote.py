@@ -116,6 +116,7 @@ class Remote:
         down: bool = False,
         secret: bool = False,
         elsewhere: bool = False,
+        progress: bool = False,
         timeout_seconds: int = 600,
         opts: pulumi.ResourceOptions | None = None,
     ) -> command.remote.Command:
@@ -131,6 +132,7 @@ class Remote:
             secret: whether what the tool prints is secret.
             elsewhere: whether what it makes lies on another machine, and so does not go with this
                 one: it is removed one by one, and stays when this machine is replaced.
+            progress: whether what the tool says on the way is shown while it runs; no secret.
             timeout_seconds: limit of one run.
             opts: parent and dependencies.
         """
@@ -148,7 +150,7 @@ class Remote:
             create=f"{path} up" if up else None,
             delete=f"{path} down" if down else None,
             stdin=pulumi.Output.json_dumps(document, sort_keys=True),
-            logging=command.remote.Logging.NONE,
+            logging=command.remote.Logging.STDERR if progress else command.remote.Logging.NONE,
             add_previous_output_in_env=False,
             opts=_merge(None if elsewhere else self.bound(), base, opts),
         )

@@ -6,17 +6,14 @@ that is done, or whose dump is there already, gets no new one: what a migration 
 half-done must not push out what was there before. `keep` dumps of a database stay, the newest.
 """
 
-import hashlib
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO
 
-from _engines import engine
-from _homeport import Spec, at, fail, folder, main, make_directory, read_receipt, run, write_receipt
+from _dumps import hashed, inside, now, pipe
+from _homeport import Spec, at, folder, main, make_directory, read_receipt, run, write_receipt
 from _room import check_disk
 
 FREE_MIB = 1024
@@ -58,20 +55,6 @@ def place(spec: Spec) -> Path:
     return dumps / spec["database"] / f"{when}-before-{spec['app']}-{spec['release']}.dump"
 
 
-def now() -> str:
-    """Return the time as receipts of backups hold it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-
-
-def hashed(path: Path) -> str:
-    """Return the SHA-256 of a file of any size."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            found.update(chunk)
-    return found.hexdigest()
-
-
 def size(spec: Spec) -> int:
     """Return how many bytes the database takes; its dump takes less."""
     query = "SELECT pg_database_size(current_database())"
@@ -85,46 +68,15 @@ def write(spec: Spec, path: Path) -> None:
     argv = ["pg_dump", "--format=custom", wait, f"--dbname={spec['database']}"]
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        pipe(spec, argv, "cannot be dumped", stdout=file)
+        pipe(spec, argv, "cannot be dumped", cure=CURE, stdout=file)
         os.fsync(file.fileno())
 
 
 def verify(spec: Spec, path: Path) -> None:
     """Read the whole dump back, as a restore would."""
     with path.open("rb") as file:
-        pipe(spec, ["pg_restore", "--file=/dev/null"], "gave a dump that is broken", stdin=file)
-
-
-def pipe(
-    spec: Spec,
-    argv: "list[str]",
-    problem: str,
-    *,
-    stdin: "IO[bytes] | None" = None,
-    stdout: "IO[bytes] | None" = None,
-) -> None:
-    """Run a command beside the server, which reads or writes a file of the host."""
-    limit = spec["timeout_seconds"]
-    what = f"the database {spec['database']} {problem}"
-    try:
-        ended = subprocess.run(
-            [*inside(spec), *argv],
-            stdin=stdin or subprocess.DEVNULL,
-            stdout=stdout or subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=limit,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        fail(f"{what}: {argv[0]} took over {limit} s", "", CURE)
-    if ended.returncode != 0:
-        said = ended.stderr.decode(errors="replace")
-        fail(f"{what}: {argv[0]} ended with {ended.returncode}", said, CURE)
-
-
-def inside(spec: Spec) -> "list[str]":
-    """Return what runs a command in the server's container, as its superuser."""
-    return engine(spec).command("exec", "--interactive", "--user=postgres", spec["container"])
+        problem = "gave a dump that is broken"
+        pipe(spec, ["pg_restore", "--file=/dev/null"], problem, cure=CURE, stdin=file)
 
 
 def prune(dumps: Path, keep: int) -> None:

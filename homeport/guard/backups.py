@@ -3,7 +3,8 @@
 A receipt is a JSON file in the project or beside the backup:
 `{"of": ["container:signing-app"], "file": "signing.dump", "sha256": "…", "time": "2026-…+00:00"}`.
 It counts only when the file is there and is that very file. What a job dumps before it runs
-(`Job(dump=…)`) has been read to its end on the host, and its receipt lies in the stack's state.
+(`Job(dump=…)`) has been read to its end on the host, and what `StagedUpgrade` backs up has been
+restored there; the receipts of both lie in the stack's state.
 """
 
 import dataclasses
@@ -84,17 +85,20 @@ def _sha256(file: Path) -> str:
     return found.hexdigest()
 
 
-def dumps(state: Mapping[str, Any]) -> Iterator[Backup]:
-    """Yield what the state's jobs have dumped, as the steps reported it."""
+def reported(state: Mapping[str, Any]) -> Iterator[Backup]:
+    """Yield what the state's steps have backed up and verified on a host, as they reported it."""
     for resource in state.get("resources") or []:
         printed = values.clear((resource.get("outputs") or {}).get("stdout"))
         if not isinstance(printed, str) or '"sha256"' not in printed:
             continue
         try:
             report = json.loads(printed)
-            of = [f"database:{report['database']}"]
-            yield _parsed({**report, "of": of, "file": report["dump"]})
-        except (ValueError, KeyError, TypeError):
+            if "dump" in report:
+                of = [f"database:{report['database']}"]
+                yield _parsed({**report, "of": of, "file": report["dump"]})
+            for each in report.get("backups", []):
+                yield _parsed(each)
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue  # Another step's report.
 
 

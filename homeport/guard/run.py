@@ -103,7 +103,7 @@ def check(plan: Prepared, asked: Asked, now: datetime) -> list[backups.Backup]:
         raise stacks.StackError("\n".join(wrong))
     if not asked.touch:
         return []
-    have = [*map(backups.read, asked.receipts), *backups.dumps(plan.deployment)]
+    have = [*map(backups.read, asked.receipts), *backups.reported(plan.deployment)]
     hours = plan.guard.backup_hours
     missing = backups.missing(asked.touch, have, hours=hours, now=now)
     if missing:

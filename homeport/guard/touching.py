@@ -19,8 +19,8 @@ _TOOLS = frozenset({"program", "tools"})
 """Keys of the tools themselves, which do nothing before a step runs them."""
 _STATEMENTS = frozenset({"sql", "up", "down"})
 """Keys of SQL."""
-_READERS = frozenset({"dump", "probe", "verifysite", "settle"})
-"""Tools of a host that change nothing there but files of their own."""
+_READERS = frozenset({"dump", "probe", "verifysite", "settle", "stagedbackup", "stagedtrial"})
+"""Tools of a host that change nothing there but files and copies of their own."""
 _STOPS = re.compile(
     r"\b(?:restart|try-restart|stop|kill|disable|mask)\b(?:\s+-\S+)*\s+([\w@-]+)(?:\.service)?\b"
 )

@@ -142,8 +142,21 @@ def test_what_a_job_dumped_is_a_backup_of_its_database() -> None:
     report["time"] = "2026-03-01T12:00:00+00:00"
     printed = [json.dumps(report), "applied: 2 batches", '{"sha256": 1}', None]
     state = {"resources": [{"outputs": {"stdout": text}} for text in printed]}
-    [found] = backups.dumps(state)
+    [found] = backups.reported(state)
     assert (found.of, found.file, found.time) == (("database:signing",), "/opt/x.dump", NOW)
+
+
+def test_what_an_upgrade_backed_up_and_restored_is_a_backup_of_each_thing() -> None:
+    times = {"sha256": "ab", "time": "2026-03-01T12:00:00+00:00"}
+    listed = [
+        {"of": ["database:signing", "container:db"], "file": "/opt/x.dump", **times},
+        {"of": ["volume:data"], "file": "/opt/v.tar", **times},
+    ]
+    state = {"resources": [{"outputs": {"stdout": json.dumps({"backups": listed})}}]}
+    found = list(backups.reported(state))
+    wanted = ["database:signing", "container:db", "volume:data"]
+    assert backups.missing(wanted, found, hours=24, now=NOW) == []
+    assert found[1].file == "/opt/v.tar"
 
 
 PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJfRZaRjU2cBO0g1bTnYcDLkKXQWQLS1C0jPcCqKBqb"
