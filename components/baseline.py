@@ -14,6 +14,7 @@ import yaml
 
 from . import tools
 from .host import Host, HostFacts
+from .machine import Machine, bound_to
 from .remote import Argv, File, Remote, before_tools
 from .ssh import Login, config_file, ssh_options
 
@@ -189,7 +190,7 @@ def prepare(
     key_login_only: bool = False,
     install_docker: bool = True,
     nftables: bool = True,
-    machine: pulumi.Resource | None = None,
+    machine: Machine | None = None,
     restarted_by: str = "",
     patience: int = BOOT_PATIENCE,
     opts: pulumi.ResourceOptions,
@@ -208,7 +209,7 @@ def prepare(
         key_login_only: whether sshd refuses passwords for everybody.
         install_docker: whether Docker may be installed; else it must be there.
         nftables: whether rules of nftables may be written.
-        machine: the resource whose deletion takes everything with it, if any.
+        machine: what everything on it goes with, if the program made it.
         restarted_by: a word whose change restarts the machine, so that its boot is awaited.
         patience: dials until the machine must answer.
         opts: the options of the children.
@@ -281,8 +282,3 @@ def bootstrap_spec(system: str, facts: HostFacts, *, install_docker: bool) -> di
             "install_docker": install_docker,
         },
     }
-
-
-def bound_to(machine: pulumi.Resource | None) -> pulumi.ResourceOptions:
-    """Return the options of what lives and dies with a machine."""
-    return pulumi.ResourceOptions(deleted_with=machine, replace_with=[machine] if machine else None)

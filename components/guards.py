@@ -1,5 +1,8 @@
 """Guards that see what is deployed: they refuse in a preview what no configuration can know."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pulumi
 
 
@@ -36,3 +39,47 @@ def refuse_shrinking(args: pulumi.ResourceHookArgs, prop: str, *, key: str, unit
             "the data"
         )
         raise ValueError(msg)
+
+
+def moves_on_purpose(name: str) -> pulumi.ResourceHookBinding:
+    """Return hooks that let a server move once it is protected no more, in previews too.
+
+    Args:
+        name: logical name of the resource that keeps `location` and `protect` of the server; makes
+            the hook's name unique.
+    """
+
+    def check(args: pulumi.ResourceHookArgs) -> None:
+        before, after = (
+            (inputs or {}).get("input", {}) for inputs in (args.old_inputs, args.new_inputs)
+        )
+        if warning := meaning_of_move(before, after):
+            pulumi.log.warn(warning)
+
+    hook = pulumi.ResourceHook(
+        f"{name}-on-purpose", check, pulumi.ResourceHookOptions(on_dry_run=True)
+    )
+    return pulumi.ResourceHookBinding(before_update=[hook])
+
+
+def meaning_of_move(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
+    """Return what changing the place of a server does; None where it stays.
+
+    Raises:
+        ValueError: the server is protected, or was until now.
+    """
+    here, there = before["location"], after["location"]
+    if here == there:
+        return None
+    means = (
+        f"another place is another machine: the one in {here} is deleted, with its address, its "
+        f"volume and everything on them, before the one in {there} is made"
+    )
+    if before["protect"] or after["protect"]:
+        msg = (
+            f"server.location: is {here} and server.protect is on (got {there}): {means}; set it "
+            f"back to {here}, or copy the data away, set server.protect to false, run `pulumi up`, "
+            "and only then change the place"
+        )
+        raise ValueError(msg)
+    return f"server.location: {means}; nothing serves meanwhile, some minutes"

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 import pulumi_hcloud as hcloud
@@ -9,6 +10,7 @@ import pulumi_hcloud as hcloud
 from . import baseline, guards, hetzner_catalogue, keys, names
 from .firewall import CloudFirewall, CloudFirewallArgs, Rule, web_rules
 from .host import Host, HostFacts
+from .machine import Machine, machine_of, place_of
 from .remote import File
 from .ssh import Login
 
@@ -23,7 +25,7 @@ class HetznerServerArgs:
     server_type: str
     """Size, such as `cx23`; a change resizes in place, with one restart."""
     location: str
-    """Place, such as `fsn1`; a change replaces the server."""
+    """Place, such as `fsn1`; a change replaces server, address and volume, unless protected."""
     image: str = "debian-13"
     """System of the first boot; later changes do nothing, upgrades happen on the server."""
     rules: Sequence[Rule] = dataclasses.field(default_factory=web_rules)
@@ -64,13 +66,14 @@ class HetznerServer(pulumi.ComponentResource):
     """A server with an address of its own, behind a firewall, with Docker and the baseline.
 
     Its host key is made by the program, so that the first connection already knows it. Replacing
-    the server destroys its disk; address and volume survive.
+    the server destroys its disk, and everything on it is made anew on the next one; address and
+    volume survive, unless the place is another.
     """
 
     host: Host
     """For everything that runs on it."""
     address: pulumi.Output[str]
-    """The public IPv4 address; outlives the server."""
+    """The public IPv4 address; outlives the server, but belongs to its place."""
     server_id: pulumi.Output[str]
     """The vendor's number of the server."""
     ssh_command: pulumi.Output[str]
@@ -94,8 +97,9 @@ class HetznerServer(pulumi.ComponentResource):
         server = self._server(primary_ip, login_key, host_key)
         self.address = primary_ip.ip_address
         self.server_id = server.id
-        self.volume_path = self._volume(server)
-        self.host = self._host(server, login_key, host_key)
+        self.volume_path = self._volume(primary_ip, server)
+        machine = machine_of(name, server, primary_ip, self)
+        self.host = self._host(server, machine, login_key, host_key)
         self.ssh_command = self.host.ssh_command
         self.register_outputs(
             {
@@ -107,23 +111,25 @@ class HetznerServer(pulumi.ComponentResource):
         )
 
     def _primary_ip(self) -> hcloud.PrimaryIp:
+        args = self._args
+        place = place_of(self._name, args.location, protect=args.protect, parent=self)
         primary_ip = hcloud.PrimaryIp(
             f"{self._name}-address",
             name=self._physical,
             type="ipv4",
             assignee_type="server",
-            location=self._args.location,
+            location=args.location,
             auto_delete=False,
-            delete_protection=self._args.protect,
+            delete_protection=args.protect,
             labels=self._labels,
-            opts=self._lasting(),
+            opts=self._lasting(depends_on=[place]),
         )
-        if self._args.dns_ptr:
+        if args.dns_ptr:
             hcloud.Rdns(
                 f"{self._name}-reverse",
                 primary_ip_id=primary_ip.id.apply(int),
                 ip_address=primary_ip.ip_address,
-                dns_ptr=self._args.dns_ptr,
+                dns_ptr=args.dns_ptr,
                 opts=pulumi.ResourceOptions(parent=self),
             )
         return primary_ip
@@ -179,12 +185,13 @@ class HetznerServer(pulumi.ComponentResource):
             delete_protection=args.protect,
             rebuild_protection=args.protect,
             labels=self._labels,
-            opts=pulumi.ResourceOptions.merge(
-                self._lasting(), pulumi.ResourceOptions(ignore_changes=settled)
-            ),
+            # The vendor does not delete an address that a server has.
+            opts=self._lasting(ignore_changes=settled, replace_with=[primary_ip]),
         )
 
-    def _volume(self, server: hcloud.Server) -> pulumi.Output[str] | None:
+    def _volume(
+        self, primary_ip: hcloud.PrimaryIp, server: hcloud.Server
+    ) -> pulumi.Output[str] | None:
         if self._args.volume_gib is None:
             return None
         volume = hcloud.Volume(
@@ -196,18 +203,19 @@ class HetznerServer(pulumi.ComponentResource):
             automount=True,
             delete_protection=self._args.protect,
             labels=self._labels,
-            opts=pulumi.ResourceOptions.merge(
-                self._lasting(),
-                pulumi.ResourceOptions(
-                    hooks=guards.never_smaller(
-                        f"{self._name}-volume", "size", key="server.volume_gib", unit="GiB"
-                    )
+            opts=self._lasting(
+                # Like the address, it belongs to its place.
+                replace_with=[primary_ip],
+                hooks=guards.never_smaller(
+                    f"{self._name}-volume", "size", key="server.volume_gib", unit="GiB"
                 ),
             ),
         )
         return volume.id.apply(lambda number: f"/mnt/HC_Volume_{number}")
 
-    def _host(self, server: hcloud.Server, login_key: keys.Key, host_key: keys.Key) -> Host:
+    def _host(
+        self, server: hcloud.Server, machine: Machine, login_key: keys.Key, host_key: keys.Key
+    ) -> Host:
         args = self._args
         kind = hetzner_catalogue.server_type(args.server_type)
         people = login_key.public.apply(lambda login: "\n".join([login, *args.admin_keys, ""]))
@@ -228,12 +236,12 @@ class HetznerServer(pulumi.ComponentResource):
             swap_mib=args.swap_mib,
             key_login_only=True,
             restarted_by=args.server_type,
-            machine=server,
+            machine=machine,
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _lasting(self) -> pulumi.ResourceOptions:
+    def _lasting(self, **more: Any) -> pulumi.ResourceOptions:  # noqa: ANN401 (as the options are)
         """Return the options of what holds data or a name that cannot exist twice."""
         return pulumi.ResourceOptions(
-            parent=self, protect=self._args.protect, delete_before_replace=True
+            parent=self, protect=self._args.protect, delete_before_replace=True, **more
         )

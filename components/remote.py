@@ -21,6 +21,7 @@ import pulumi_command as command
 
 from . import leftovers, sketch, tools
 from .claims import Claims
+from .machine import Machine, bound_to
 
 FOLDER = "/opt/homeport"
 """Holds, per stack, everything that this project puts on a host beyond units and service config."""
@@ -76,7 +77,7 @@ class Remote:
         system: str,
         connection: pulumi.Input[command.remote.ConnectionArgs],
         sudo: bool,
-        machine: pulumi.Resource | None,
+        machine: Machine | None,
         ready: list[pulumi.Resource],
         login: Argv = (),
     ) -> None:
@@ -86,7 +87,7 @@ class Remote:
             system: `<project>-<stack>`; names the folder on the host.
             connection: address, account, key, and the host key that must be offered.
             sudo: whether the account needs `sudo -n` to act as root.
-            machine: the resource whose deletion takes everything on the host with it, if any.
+            machine: what everything on the host goes with, if the program made it.
             ready: what must exist before the first step (bootstrap, baseline).
             login: the command that logs in from here, as the docker provider does.
         """
@@ -101,10 +102,7 @@ class Remote:
 
     def bound(self) -> pulumi.ResourceOptions:
         """Return the options of everything that lives and dies with the machine."""
-        return pulumi.ResourceOptions(
-            deleted_with=self.machine,
-            replace_with=[self.machine] if self.machine else None,
-        )
+        return bound_to(self.machine)
 
     def step(
         self,

@@ -95,6 +95,7 @@ class Login:
         def write(known: dict[str, str]) -> str:
             keys = {name: known[name] for name in ("key", "bastion_key") if known[name]}
             config = ssh_config(folder, host, self, known["address"], keys=set(keys))
+            forget_connection(folder, config)
             hosts = known_hosts(host, known["host_key"], self.bastion)
             write_private(folder, {"ssh_config": config, "known_hosts": hosts, **keys})
             return config_file(system, host)
@@ -185,6 +186,13 @@ def write_private(folder: Path, contents: dict[str, str]) -> None:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
         Path(temporary).replace(path)
+
+
+def forget_connection(folder: Path, config: str) -> None:
+    """Let the next `ssh` connect anew when it is told another address than the last."""
+    with contextlib.suppress(FileNotFoundError):
+        if (folder / "ssh_config").read_text() != config:
+            (folder / "mux").unlink()
 
 
 def ssh_options(config: str) -> Sequence[str]:

@@ -57,9 +57,13 @@ def _works_elsewhere(thing: Record) -> bool:
 def _goes_with(thing: Record, server: Record, made: Deployment) -> bool:
     """Return whether a thing goes with the server, itself or with something else on it."""
     carrier = thing.options.deleted_with
-    if carrier is None or carrier not in thing.options.replace_with:
+    if carrier is None:
         return False
-    return carrier == server.urn or _goes_with(made.by_urn(carrier), server, made)
+    if carrier == server.urn:
+        return carrier in thing.options.replace_with
+    carried = made.by_urn(carrier)
+    shares_its_end = set(carried.options.replace_with) <= set(thing.options.replace_with)
+    return shares_its_end and _goes_with(carried, server, made)
 
 
 def only_declared_ports_are_open(made: Deployment, config: Config) -> Iterator[str]:

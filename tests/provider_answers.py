@@ -180,6 +180,10 @@ def _command(name: str, inputs: Inputs) -> Answer:
     return Answer(f"{name}{_hex(name, 4)}", {"stdout": stdout, "stderr": ""})
 
 
+def _stash(_: str, inputs: Inputs) -> Answer:
+    return Answer("stash", {"output": inputs["input"]})
+
+
 def _nothing(name: str, _: Inputs) -> Answer:
     return Answer(f"{name}-id")
 
@@ -209,6 +213,7 @@ ANSWERS: Mapping[str, Callable[[str, Inputs], Answer]] = {
     "hcloud:index/zone:Zone": _zone,
     "hcloud:index/zoneRecord:ZoneRecord": _rrset,
     "hcloud:index/zoneRrset:ZoneRrset": _rrset,
+    "pulumi:index:Stash": _stash,
     "pulumi:providers:command": _nothing,
     "pulumi:providers:docker": _nothing,
     "pulumi:providers:hcloud": _nothing,

@@ -44,7 +44,7 @@ class Server(Part):
     type: ServerType = Field(examples=["cx23"])
     """The server type; changing it resizes in place, with a restart."""
     location: Location = Field(examples=["fsn1"])
-    """The location; changing it replaces the server."""
+    """The location; changing it replaces server, address and volume, if nothing is protected."""
     image: System = "debian-12"
     """The operating system; takes effect only when the server is made."""
     protect: Flag = False

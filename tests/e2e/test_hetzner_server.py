@@ -159,6 +159,25 @@ def test_a_resize_keeps_server_and_address(stack: LocalStack, local: LocalCloud)
     assert stack.ssh("docker volume ls --quiet") == "kept\n"
 
 
+def test_a_server_that_is_replaced_keeps_its_address_and_gets_everything_again(
+    stack: LocalStack, local: LocalCloud
+) -> None:
+    before = (stack.output("server_id"), stack.output("address"))
+    stack.ssh("touch /root/of-the-old-machine")
+    done = stack.pulumi("up", "--yes", "--skip-preview", "--replace", "**::server-server")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert stack.output("address") == before[1]
+    assert stack.output("server_id") != before[0]
+    [left] = [
+        server.id for server in local.client.servers.get_all() if server.name == f"{SYSTEM}-server"
+    ]
+    assert str(left) == stack.output("server_id")
+    assert stack.ssh("ls /root").strip() == ""
+    assert stack.ssh("docker volume ls --quiet") == "kept\n"
+    assert f"table inet {table_name(SYSTEM)}" in stack.ssh("nft list tables")
+    assert set(changes(stack.up())) == {"unchanged"}
+
+
 def test_no_key_of_ours_is_readable_in_the_state_or_on_the_command_line(stack: LocalStack) -> None:
     folder = stack.folder / Path(stack.output("ssh").split()[2]).parent
     key_line = (folder / "key").read_text().splitlines()[2]

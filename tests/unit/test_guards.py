@@ -4,7 +4,7 @@ import pulumi
 import pulumi_hcloud as hcloud
 import pytest
 
-from components.guards import never_smaller, refuse_shrinking
+from components.guards import meaning_of_move, never_smaller, refuse_shrinking
 from tests.recorder import record
 
 
@@ -42,3 +42,18 @@ def test_the_guard_watches_updates_of_its_resource() -> None:
         Thing()
 
     assert record(program).one("Volume").options.hooks == ("before_update data-never-smaller",)
+
+
+@pytest.mark.parametrize(("before", "after"), [(True, True), (True, False), (False, True)])
+def test_a_protected_server_does_not_move_and_neither_does_one_just_freed(
+    before: bool, after: bool
+) -> None:
+    old, new = ({"location": "fsn1", "protect": flag} for flag in (before, after))
+    assert meaning_of_move(old, new) is None
+    with pytest.raises(ValueError, match=r"^server.location: is fsn1 .*\(got nbg1\).*to false"):
+        meaning_of_move(old, {**new, "location": "nbg1"})
+
+
+def test_a_server_that_may_move_is_announced_to_be_deleted() -> None:
+    old, new = ({"location": place, "protect": False} for place in ("fsn1", "nbg1"))
+    assert "the one in fsn1 is deleted" in (meaning_of_move(old, new) or "")

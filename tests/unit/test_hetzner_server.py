@@ -152,10 +152,33 @@ def test_the_first_connection_is_patient_and_the_others_are_not() -> None:
 
 def test_everything_on_the_host_goes_with_the_server() -> None:
     deployment = run()
-    made = server(deployment)
+    contents, identity, address = (
+        deployment.one(kind, f"server-{name}")
+        for kind, name in (
+            ("Stash", "contents"),
+            ("Stash", "machine"),
+            ("hcloud:index/primaryIp:PrimaryIp", "address"),
+        )
+    )
+    ended_by = {server(deployment).urn, identity.urn, address.urn}
+    assert contents.options.deleted_with == server(deployment).urn
+    assert identity.inputs["input"] == server(deployment).id
+    for thing in (contents, *deployment.of_type("command:remote:Command")):
+        assert set(thing.options.replace_with) == ended_by
+        assert thing.options.delete_before_replace is True
     for step in deployment.of_type("command:remote:Command"):
-        assert step.options.deleted_with == made.urn
-        assert step.options.replace_with == (made.urn,)
+        assert step.options.deleted_with == contents.urn
+
+
+def test_what_belongs_to_a_place_moves_with_its_address_and_only_on_purpose() -> None:
+    deployment = run(volume_gib=10)
+    address = deployment.one("hcloud:index/primaryIp:PrimaryIp")
+    for made in (server(deployment), deployment.one("hcloud:index/volume:Volume")):
+        assert made.options.replace_with == (address.urn,)
+    place = deployment.one("Stash", "server-place")
+    assert place.urn in address.options.dependencies
+    assert place.inputs["input"] == {"location": "fsn1", "protect": True}
+    assert place.options.hooks == ("before_update server-place-on-purpose",)
 
 
 def test_docker_is_reached_once_the_baseline_is_in_place() -> None:

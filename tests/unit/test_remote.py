@@ -9,6 +9,7 @@ import pulumi_command as command
 import pytest
 
 from components import tools
+from components.machine import Machine
 from components.remote import File, Remote, before_tools
 from tests.recorder import Deployment, Record, Secret, record
 
@@ -19,7 +20,11 @@ def run(make: Any, *, sudo: bool = False) -> Deployment:
         connection = command.remote.ConnectionArgs(host="203.0.113.7", user="root")
         ready = command.local.Command("ready", opts=pulumi.ResourceOptions(parent=parent))
         remote = Remote(
-            system="shop-staging", connection=connection, sudo=sudo, machine=ready, ready=[ready]
+            system="shop-staging",
+            connection=connection,
+            sudo=sudo,
+            machine=Machine(contents=ready, ended_by=[ready]),
+            ready=[ready],
         )
         make(remote, pulumi.ResourceOptions(parent=parent))
         parent.register_outputs({})

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from components.ssh import Bastion, Login, known_hosts, ssh_config, ssh_options, write_private
+from components.ssh import (
+    Bastion,
+    Login,
+    forget_connection,
+    known_hosts,
+    ssh_config,
+    ssh_options,
+    write_private,
+)
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample someone"
 FOLDER = Path(".homeport/run/shop-staging/server")
@@ -107,3 +115,14 @@ def test_a_file_that_others_can_read_is_made_private_again(tmp_path: Path) -> No
 
 def test_ssh_gets_nothing_but_the_configuration() -> None:
     assert ssh_options("x/ssh_config") == ["-F", "x/ssh_config"]
+
+
+def test_another_address_is_reached_by_another_connection(tmp_path: Path) -> None:
+    forget_connection(tmp_path, "HostName 203.0.113.7\n")
+    write_private(tmp_path, {"ssh_config": "HostName 203.0.113.7\n"})
+    (tmp_path / "mux").touch()
+    forget_connection(tmp_path, "HostName 203.0.113.7\n")
+    assert (tmp_path / "mux").exists()
+    forget_connection(tmp_path, "HostName 203.0.113.8\n")
+    assert not (tmp_path / "mux").exists()
+    forget_connection(tmp_path, "HostName 203.0.113.8\n")

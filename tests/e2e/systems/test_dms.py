@@ -100,6 +100,14 @@ def asked(dms: Deployed, sql: str) -> list[Any]:
         return there.execute(sql.encode()).fetchall()
 
 
+def documents(dms: Deployed, sql: str) -> list[Any]:
+    """Ask the database itself, as its owner, from outside."""
+    rotation = dms.changes.get("secret_rotation__database", 1)
+    user, name = f"dms_staging_migrator_{rotation}", f"dms-migrator-{rotation}-password"
+    with connection(dms, user, "dms_staging", dms.generated(name)) as there:
+        return there.execute(sql.encode()).fetchall()
+
+
 def test_the_first_up_ends_with_a_site_that_passes_every_smoke_check(dms: Deployed) -> None:
     assert dms.broken() == []
 
@@ -224,6 +232,28 @@ def test_a_release_under_load_loses_no_request_and_open_tabs_keep_their_files(
     assert "app-0123456789ab.js" in dms.site.request("GET", "/").text
     assert dms.site.request("GET", f"/assets/app-{old}").status_code == 200
     assert dms.broken() == []
+
+
+def test_another_place_ends_with_the_same_site_and_documents_on_another_machine(
+    dms: Deployed, client: hcloud.Client
+) -> None:
+    sql = "SELECT count(*), max(id) FROM archive_document"
+    before = documents(dms, sql)
+    assert before[0][0] > 0
+    old = client.servers.get_by_name(f"{dms.system}-server")
+    address = dms.outputs()["address"]
+    assert old
+    printed = dms.up(server__location="nbg1")
+    assert "server.location: another place is another machine" in printed
+    new = client.servers.get_by_name(f"{dms.system}-server")
+    assert new
+    assert new.id != old.id
+    assert new.location
+    assert new.location.name == "nbg1"
+    assert dms.outputs()["address"] != address, "an address belongs to its place"
+    assert documents(dms, sql) == before
+    assert dms.broken() == []
+    assert "unchanged" in dms.up()
 
 
 def test_what_is_removed_leaves_no_trace_there_and_none_at_the_service(
