@@ -155,7 +155,12 @@ def _volume(parent: pulumi.Resource, name: str, args: "PostgresServerArgs") -> d
                 "files",
                 {
                     "name": f"{name}-folder",
-                    "directories": [{"path": folder, "mode": "0700"} for folder in (closed, path)],
+                    "directories": [
+                        {"path": closed, "mode": "0700"},
+                        # Docker gives a new one to the image's account; one that came along with a
+                        # cloud volume belongs to it already.
+                        {"path": path, "mode": "0700", "as_found": True},
+                    ],
                 },
                 opts=pulumi.ResourceOptions(parent=parent),
             )

@@ -50,6 +50,8 @@ def up(spec: Spec) -> None:
         found = units_found(spec, before)
         changed = _packages.ensure(spec.get("packages", []), spec.get("hold", []))
         for directory in spec.get("directories", []):
+            if directory.get("as_found") and at(directory["path"]).is_dir():
+                continue
             if make_directory(at(directory["path"]), **attributes(directory, "0755")):
                 changed.append(directory["path"])
         spec = {**spec, "gone": gone(spec, before)}

@@ -38,6 +38,12 @@ class Deployed:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def refresh(self, target: str) -> None:
+        """Have the engine look at one resource anew."""
+        options = ["--yes", "--skip-preview", "--target", target]
+        done = self.pulumi("refresh", *options, *self._config_file())
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def try_destroy(self) -> subprocess.CompletedProcess[str]:
         """Run `destroy`."""
         options = ["--yes", "--skip-preview", "--run-program"]

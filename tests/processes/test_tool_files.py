@@ -295,6 +295,18 @@ def test_a_package_source_that_does_not_answer_is_told_with_a_cure(
     assert "next: check the machine's package sources" in ended.err
 
 
+def test_a_directory_that_belongs_to_somebody_already_is_left_as_it_was_found(
+    machine: Machine,
+) -> None:
+    directory = machine.root / "mnt/data"
+    spec = {"directories": [{"path": "/mnt/data", "mode": "0700", "as_found": True}]}
+    up(machine, **spec)
+    assert directory.stat().st_mode & 0o777 == 0o700
+    directory.chmod(0o750)
+    up(machine, **spec)
+    assert directory.stat().st_mode & 0o777 == 0o750
+
+
 def test_a_directory_in_the_place_of_a_file_is_refused(machine: Machine) -> None:
     (machine.root / "etc/a").mkdir(parents=True)
     ended = machine.run("files", "up", {"name": "s", "gone": ["/etc/a"]})

@@ -120,7 +120,7 @@ def test_data_in_a_folder_of_the_host_is_a_volume_too() -> None:
     made = document(deployment, "postgres-folder")
     assert made["directories"] == [
         {"path": closed, "mode": "0700"},
-        {"path": path, "mode": "0700"},
+        {"path": path, "mode": "0700", "as_found": True},
     ]
     assert "delete" not in deployment.one("Command", "postgres-folder").inputs
 

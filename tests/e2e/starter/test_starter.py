@@ -183,6 +183,23 @@ def test_an_image_that_does_not_exist_leaves_the_old_release_serving(starter: St
     starter.up(app__image=NEXT_IMAGE)
 
 
+def test_a_server_that_somebody_deleted_comes_back_under_its_address_with_its_data(
+    starter: Starter, client: hcloud.Client
+) -> None:
+    entry = {"description": "kept on the volume", "amount": "7.00"}
+    written = starter.site.request("POST", "/api/entries", json=entry).json()
+    address = starter.outputs()["address"]
+    gone = client.servers.get_by_name(f"{starter.system}-server")
+    assert gone
+    gone.delete().wait_until_finished()
+    starter.refresh("**::server-server")
+    starter.up()
+    assert starter.outputs()["address"] == address
+    read = starter.site.request("GET", f"/api/entries/{written['id']}")
+    assert read.json()["description"] == entry["description"]
+    assert starter.broken() == []
+
+
 def test_destroy_leaves_nothing_in_the_cloud(starter: Starter, client: hcloud.Client) -> None:
     starter.destroy()
     mark = "homeport-staging"
