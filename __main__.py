@@ -10,7 +10,7 @@ from components.app import App, AppArgs
 from components.config import StackConfig
 from components.database import Database, DatabaseArgs, DatabaseUser, DatabaseUserArgs
 from components.dns import DnsRecords, DnsRecordsArgs, address_records
-from components.existing_server import ExistingServer, ExistingServerArgs
+from components.existing_server import ExistingServer
 from components.firewall import HostFirewall, HostFirewallArgs, web_rules
 from components.guard import Guard, GuardArgs
 from components.health import HealthCheck
@@ -24,7 +24,6 @@ from components.site import Site, SiteArgs
 from components.site_access import BasicAuth
 from components.site_routes import PathRoute
 from components.sql import Access
-from components.ssh import Bastion
 from components.worker import Worker, WorkerArgs
 
 USERS: dict[str, tuple[Access, int]] = {
@@ -68,19 +67,7 @@ else:
     rules = web_rules(existing.port, existing.ssh_networks)
     machine = ExistingServer(
         "server",
-        ExistingServerArgs(
-            address=existing.address,
-            host_key=existing.host_key,
-            user=existing.user,
-            port=existing.port,
-            privilege=existing.privilege,
-            password=config.existing_server_password,
-            private_key=config.existing_server_private_key,
-            bastion=Bastion(**existing.bastion.model_dump()) if existing.bastion else None,
-            memory_mib=existing.memory_mib,
-            install_docker=existing.install_docker,
-            nftables=existing.nftables,
-        ),
+        existing.arguments(config.existing_server_password, config.existing_server_private_key),
     )
     data_folder = config.postgres.data_folder
 host = machine.host

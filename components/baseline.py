@@ -56,19 +56,12 @@ def asset(name: str, **values: object) -> str:
     return string.Template(text).substitute(values) if values else text
 
 
-def baseline_files(*, key_login_only: bool, swap_mib: int, nftables: bool = True) -> list[File]:
+def baseline_files(
+    *, key_login_only: bool, swap_mib: int, docker_settings: bool = True, nftables: bool = True
+) -> list[File]:
     """Return the files of the baseline, each with what must run when it changes."""
     files = [
-        File(
-            path="/etc/docker/daemon.json",
-            content=asset("daemon.json"),
-            merge=True,
-            # systemd refuses a unit that was started a few times within a minute.
-            then=[
-                ("systemctl", "reset-failed", "docker.service"),
-                ("systemctl", "restart", "docker.service"),
-            ],
-        ),
+        *([_docker_settings()] if docker_settings else []),
         File(
             path="/etc/ssh/sshd_config.d/00-homeport.conf", content=asset("sshd.conf"), then=_SSHD
         ),
@@ -87,6 +80,19 @@ def baseline_files(*, key_login_only: bool, swap_mib: int, nftables: bool = True
         unit = asset("homeport-swap.service", swap_mib=swap_mib)
         files.append(File(path="/etc/systemd/system/homeport-swap.service", content=unit))
     return files
+
+
+def _docker_settings() -> File:
+    return File(
+        path="/etc/docker/daemon.json",
+        content=asset("daemon.json"),
+        merge=True,
+        # systemd refuses a unit that was started a few times within a minute.
+        then=[
+            ("systemctl", "reset-failed", "docker.service"),
+            ("systemctl", "restart", "docker.service"),
+        ],
+    )
 
 
 def _packet_filter() -> list[File]:
@@ -189,6 +195,7 @@ def prepare(
     swap_mib: int = 0,
     key_login_only: bool = False,
     install_docker: bool = True,
+    docker_settings: bool = True,
     nftables: bool = True,
     machine: Machine | None = None,
     restarted_by: str = "",
@@ -208,6 +215,7 @@ def prepare(
         swap_mib: size of the swap file in MiB; 0 for none.
         key_login_only: whether sshd refuses passwords for everybody.
         install_docker: whether Docker may be installed; else it must be there.
+        docker_settings: whether Docker gets settings of ours, which restarts it.
         nftables: whether rules of nftables may be written.
         machine: what everything on it goes with, if the program made it.
         restarted_by: a word whose change restarts the machine, so that its boot is awaited.
@@ -234,7 +242,12 @@ def prepare(
     base = first.files(
         f"{name}-baseline",
         files=[
-            *baseline_files(key_login_only=key_login_only, swap_mib=swap_mib, nftables=nftables),
+            *baseline_files(
+                key_login_only=key_login_only,
+                swap_mib=swap_mib,
+                docker_settings=docker_settings,
+                nftables=nftables,
+            ),
             *extra_files,
         ],
         directories=[{"path": path} for path in PACKET_FILTER_FOLDERS] if nftables else [],

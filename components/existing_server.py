@@ -49,6 +49,9 @@ class ExistingServerArgs:
     """Memory in MiB that the plan may rely on; checked on the machine."""
     install_docker: bool = True
     """Whether Docker may be installed where there is none."""
+    docker_settings: bool = True
+    """Whether Docker gets settings of ours, which restarts it and every container once; without,
+    it has to be there, and a later restart of Docker stops the stack's containers for a moment."""
     nftables: bool = True
     """Whether rules of nftables may be written. Without, links switch releases (docs/switch.md);
     there is no host firewall, and a change of the proxy is a plain reload. Say the same in every
@@ -70,6 +73,8 @@ class ExistingServerArgs:
             self._refuse("privilege", self.privilege, f"does not fit the user {self.user}")
         if not 1 <= self.port <= 65535:
             self._refuse("port", self.port, "a port lies between 1 and 65535")
+        if self.install_docker and not self.docker_settings:
+            self._refuse("docker_settings", "none", "a Docker that is installed gets them")
         keys.check_public_line("ExistingServer: host_key", self.host_key)
 
     def _refuse(self, field: str, value: object, rule: str) -> None:
@@ -118,6 +123,7 @@ class ExistingServer(pulumi.ComponentResource):
             swap_mib=args.swap_mib,
             key_login_only=args.key_login_only,
             install_docker=args.install_docker,
+            docker_settings=args.docker_settings,
             nftables=args.nftables,
             patience=5,
             opts=first,

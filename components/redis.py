@@ -171,7 +171,9 @@ class RedisServer(pulumi.ComponentResource):
             timeout_seconds=_READY_SECONDS + 60,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.register_outputs({"hostname": name, "port": PORT})
+        self.register_outputs(
+            {"hostname": name, "port": PORT, "container_name": self.container_name}
+        )
 
     def _secrets(self, name: str, args: RedisServerArgs, folder: str) -> command.remote.Command:
         uid, gid = (int(number) for number in OWNER.split(":"))

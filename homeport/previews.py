@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from homeport import engine, paths, stacks
+from homeport import engine, given, paths, stacks
 
 PLACEHOLDER = "stands-in-for-what-a-person-sets"
 TOKEN_LENGTH = 64
@@ -89,9 +89,8 @@ def preview(aim: stacks.Target, folder: Path, settings: Sequence[str] = ()) -> P
     file = own / f"Pulumi.{aim.stack}.yaml"
     values = yaml.safe_load((aim.project / file.name).read_text()) | {"encryptionsalt": salt}
     file.write_text(yaml.safe_dump(values, sort_keys=False))
-    for part in ("registry", "database"):
-        if f"{aim.name}:{part}" in values["config"]:
-            stacks.encrypt(aim, file, f"{aim.name}:{part}_password", PLACEHOLDER, environment)
+    for key in given.keys(aim.name, values["config"]):
+        stacks.encrypt(aim, file, key, PLACEHOLDER, environment)
     command = ["preview", "--json", "--stack", aim.stack, "--config-file", str(file)]
     command += [f"--config={setting}" for setting in settings]
     start = time.monotonic()

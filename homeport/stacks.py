@@ -2,8 +2,8 @@
 
 The program and its stack files are the same in both cases. For a local cloud, three things differ
 and are kept beside that cloud, so that nothing in the checkout changes: the state, its passphrase,
-and a copy of the stack file, with the image digests that the local registry serves, and with the
-passwords of the local private registry and of the managed PostgreSQL where the stack logs in there.
+and a copy of the stack file, with the image digests that the local registry serves, and with what
+a person would set besides (`given.py`).
 """
 
 import dataclasses
@@ -18,9 +18,8 @@ from typing import Any
 
 import yaml
 
-from homeport import engine, interrupted, leases, paths
+from homeport import engine, given, interrupted, leases, paths
 from homeport.cloud import instance, process, served
-from homeport.cloud.names import MANAGED_POSTGRES, PRIVATE_REGISTRY
 
 _DIGEST = re.compile(r"(?P<reference>[\w./:-]+:[\w.-]+)@sha256:[0-9a-f]{64}")
 
@@ -223,20 +222,16 @@ def config_file(aim: Target) -> list[str]:
 def _give_passwords(
     aim: Target, made: Path, kept: Mapping[str, Any], cloud: instance.Cloud
 ) -> None:
-    """Put the passwords of the cloud's own services into a copy that needs them, encrypted once."""
-    config = yaml.safe_load(made.read_text())["config"]
-    services = (("registry", "server", PRIVATE_REGISTRY), ("database", "host", MANAGED_POSTGRES))
-    for part, field, service in services:
-        secret = f"{part}_password"
-        key, given = f"{aim.name}:{secret}", config.get(f"{aim.name}:{part}") or {}
-        if given.get(field) != service or key in config:
-            continue
-        if key not in kept:
-            encrypt(aim, made, key, getattr(cloud, secret), aim.environment)
-            continue
-        values = yaml.safe_load(made.read_text())
-        values["config"][key] = kept[key]
-        made.write_text(yaml.safe_dump(values, sort_keys=False))
+    """Put what a local cloud sets in a person's place into a copy, secrets encrypted once."""
+    values = yaml.safe_load(made.read_text())
+    config = values["config"]
+    secrets = given.fit(cloud, aim.name, config)
+    # What is encrypted again is another text: a plan that was approved would be void.
+    config |= {key: kept[key] for key in secrets if key in kept}
+    made.write_text(yaml.safe_dump(values, sort_keys=False))
+    for key, value in secrets.items():
+        if key not in config:
+            encrypt(aim, made, key, value, aim.environment)
 
 
 def _local(reference: str, digests: dict[str, str]) -> str:

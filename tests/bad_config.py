@@ -305,6 +305,11 @@ BAD_EXISTING: list[tuple[str, str, str]] = [
     ("server: {type: cx23, location: fsn1}", "existing_server", "although server is given too"),
     ("existing_server: {address: null}", "existing_server.address", "is missing"),
     ("existing_server: {host_key: null}", "existing_server.host_key", "is missing"),
+    (
+        "existing_server: {docker_settings: false}",
+        "existing_server.docker_settings",
+        "is false, and Docker would be installed without them",
+    ),
     ("existing_server: {address: 'h.example.org:22'}", "existing_server.address", "holds a port"),
     ("existing_server: {address: root@h.example.org}", "existing_server.address", "holds an acco"),
     ("existing_server: {address: 0.0.0.0}", "existing_server.address", "is no address of a mach"),

@@ -47,7 +47,7 @@ def stack_can_be_a_prefix(context: Context) -> Iterator[Problem]:
 
 
 def hostnames_fit_together(
-    domain: str, site: "Site", dns: "Dns | None", acme: "Acme"
+    domain: str, site: "Site", acme: "Acme", dns: "Dns | None" = None
 ) -> Iterator[Problem]:
     """No host name occurs twice, and the zone holds all of them."""
     if domain in site.redirects_from:
@@ -115,6 +115,14 @@ def root_needs_what_it_takes(
         yield Problem("existing_server.privilege", wrong, cure, privilege)
 
 
+def docker_is_whole(existing_server: "ExistingServer | None") -> Iterator[Problem]:
+    """A Docker that is installed here gets its settings."""
+    if existing_server and existing_server.install_docker and not existing_server.docker_settings:
+        cure = "set install_docker to false too: Docker has to be there then"
+        wrong = "is false, and Docker would be installed without them"
+        yield Problem("existing_server.docker_settings", wrong, cure)
+
+
 def ports_are_free(
     existing_server: "ExistingServer | None", app: "StarterApp"
 ) -> Iterator[Problem]:
@@ -129,7 +137,7 @@ def ports_are_free(
 
 
 def ssh_comes_from_somewhere(
-    server: "Server | None", existing_server: "ExistingServer | None" = None
+    server: "Server | None" = None, existing_server: "ExistingServer | None" = None
 ) -> Iterator[Problem]:
     """A network that holds all others makes them meaningless."""
     for path, part in (("server", server), ("existing_server", existing_server)):
@@ -199,6 +207,7 @@ ALL: tuple[Rule, ...] = (
     untrusted_certificates_need_short_hsts,
     images_are_pinned,
     root_needs_what_it_takes,
+    docker_is_whole,
     ports_are_free,
     ssh_comes_from_somewhere,
     existing_data_stays,

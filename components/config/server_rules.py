@@ -43,8 +43,8 @@ def server_runs_the_images(
 
 
 def memory_fits(
-    server: "Server | None",
     app: "App",
+    server: "Server | None" = None,
     postgres: "Postgres | None" = None,
     existing_server: "ExistingServer | None" = None,
 ) -> Iterator[Problem]:

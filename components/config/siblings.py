@@ -29,7 +29,7 @@ def stack_files_are_readable(context: Context) -> Iterator[Problem]:
 
 
 def domains_differ(
-    domain: str, site: "Site", dns: "Dns | None", context: Context
+    domain: str, site: "Site", context: Context, dns: "Dns | None" = None
 ) -> Iterator[Problem]:
     """A host name is served by one stack, and a zone made by one."""
     for stack, other in others(context):

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from .. import existing_server, secrets, ssh
 from . import parts, rules
 from .guarding import Guard
 from .loading import Given, GivenHashed, GivenKey, Part, Settings
@@ -44,6 +45,9 @@ class ExistingServer(Part):
     """A machine to go through."""
     install_docker: Flag = True
     """Whether Docker is installed when it is missing; otherwise that is an error."""
+    docker_settings: Flag = True
+    """Whether Docker gets settings of ours, which restarts it and every container once; set it to
+    false, with install_docker, where containers of others run."""
     nftables: Flag = True
     """Whether rules of nftables may be written; without, there is no firewall on the server itself,
     and releases are switched by links."""
@@ -53,6 +57,26 @@ class ExistingServer(Part):
     """Where SSH may come from."""
     shared: Flag = False
     """Whether another stack may use the same server; must be true in both."""
+
+    def arguments(
+        self, password: secrets.Secret | None, private_key: secrets.Secret | None
+    ) -> existing_server.ExistingServerArgs:
+        """Return it as the component takes it, with the secrets that are keys of their own."""
+        through = self.bastion
+        return existing_server.ExistingServerArgs(
+            address=self.address,
+            host_key=self.host_key,
+            user=self.user,
+            port=self.port,
+            privilege=self.privilege,
+            password=password,
+            private_key=private_key,
+            bastion=ssh.Bastion(**through.model_dump()) if through else None,
+            memory_mib=self.memory_mib,
+            install_docker=self.install_docker,
+            docker_settings=self.docker_settings,
+            nftables=self.nftables,
+        )
 
 
 class Site(parts.Site):

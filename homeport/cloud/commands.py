@@ -8,7 +8,7 @@ from typing import Annotated
 import rich
 import typer
 
-from homeport.cloud import docker, lifecycle, process, served, status
+from homeport.cloud import docker, lifecycle, process, served, shared_server, status
 from homeport.cloud.contract import MachineryError
 from homeport.cloud.instance import DEFAULT_NAME, load
 from homeport.cloud.servers import container_named
@@ -75,6 +75,17 @@ def env(name: Name = DEFAULT_NAME) -> None:
     """Print the variables that make programs use this cloud, for `eval`."""
     for key, value in load(name).environment().items():
         typer.echo(f"export {key}={shlex.quote(value)}")
+
+
+@app.command("shared-server")
+def shared(
+    hostnames: Annotated[list[str], typer.Argument(help="Names that are to point there.")],
+    name: Name = DEFAULT_NAME,
+) -> None:
+    """Have a server that belongs to somebody else, with their sites and containers on it."""
+    made = shared_server.prepare(load(name), hostnames)
+    typer.echo(f"{made.address}, SSH on 22022; approve plans with:")
+    typer.echo(f"  --key {shared_server.approver_key(load(name))}")
 
 
 @app.command("images")

@@ -27,6 +27,9 @@ PACKAGE_MIRROR = "packages.testbed"
 MANAGED_POSTGRES = "managed-postgres.example.com"
 """A PostgreSQL as a managed service gives it: TLS, and a role that is no superuser."""
 
+SHARED_SERVER = "shared-server.example.com"
+"""A server of somebody else, which a stack may use (`shared_server.py`)."""
+
 FRONT_NAMES = (*REGISTRIES, *ACME_NAMES, SHORT_LIVED, API, PACKAGE_MIRROR)
 """Everything that the front answers for."""
 

@@ -49,6 +49,8 @@ def prepared(aim: stacks.Target, operation: str, file: Path) -> Prepared:
     Raises:
         StackError: the stack is not guarded, or cannot be planned.
     """
+    # The stack of a local cloud is made together with its copy of the stack file.
+    stacks.config_file(aim)
     state = _state(aim)
     plan: dict[str, Any] = {}
     told: dict[str, Any] = {}

@@ -55,6 +55,7 @@ def connection(made: Record) -> dict[str, Any]:
         ({"user": "ops", "privilege": "sudo-password"}, "privilege sudo-password needs one"),
         ({"user": "ops", "privilege": "su-password"}, "privilege su-password needs one"),
         ({"port": 0}, "a port lies between 1 and 65535"),
+        ({"docker_settings": False}, "docker_settings: a Docker that is installed gets them"),
         ({"host_key": "AAAA"}, "ExistingServer: host_key: 'AAAA' is no public SSH key"),
     ],
 )
@@ -217,3 +218,15 @@ def test_everything_has_the_component_as_its_parent() -> None:
     component = deployment.one("homeport:existing_server:ExistingServer").urn
     children = [made for made in deployment.resources if made.custom]
     assert {made.parent for made in children} == {component}
+
+
+def test_where_containers_of_others_run_docker_is_left_as_it_is() -> None:
+    def baseline(made: Deployment) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(step(made, "baseline").inputs["stdin"])
+        return document
+
+    usual = baseline(run())
+    left_alone = baseline(run(install_docker=False, docker_settings=False))
+    paths = {file["path"] for file in usual["files"]}
+    assert paths - {file["path"] for file in left_alone["files"]} == {"/etc/docker/daemon.json"}
+    assert "docker" not in json.dumps([file.get("then") for file in left_alone["files"]])

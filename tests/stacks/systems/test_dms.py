@@ -1,7 +1,5 @@
 """Dms without an engine: both stacks as reviewed, what holds in them, and what is refused."""
 
-import json
-import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,10 @@ from systems.dms.config import DmsConfig
 from tests import bad_config, invariants, snapshots, stack_files
 from tests.bad_config import CANARY
 from tests.recorder import Deployment, record
+from tests.stacks.systems.shipped import STACKS, document
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "systems" / "dms"
-STACKS = ("staging", "production")
 PASSWORD = {"database_password": "a-database-password"}
 RELEASES = "https://releases.example.com"
 
@@ -48,14 +46,6 @@ def run(stack: str, *, preview: bool = False, **changes: Any) -> Deployment:
         secrets=PASSWORD,
         preview=preview,
     )
-
-
-def document(made: Deployment, start: str) -> dict[str, Any]:
-    """The document of the only step whose name begins like this, before the release."""
-    named = re.compile(rf"{start}([0-9a-f]{{8}})?")
-    (step,) = [step for step in made.of_type("Command") if named.fullmatch(step.name)]
-    found: dict[str, Any] = json.loads(step.inputs["stdin"])
-    return found
 
 
 def site(made: Deployment) -> str:

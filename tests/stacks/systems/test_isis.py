@@ -1,66 +1,40 @@
 """Isis without an engine: both stacks as reviewed, what holds in them, and what is refused."""
 
-import json
-import re
-import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from components.config.reference import markdown
 from systems.isis.config import IsisConfig
-from tests import bad_config, invariants, snapshots, stack_files
 from tests.bad_config import CANARY, DIGEST, WEAK_RSA
-from tests.recorder import Deployment, record
+from tests.stacks.systems.shipped import STACKS, System, document
 
-ROOT = Path(__file__).parents[3]
-FOLDER = ROOT / "systems" / "isis"
-STACKS = ("staging", "production")
 PASSWORD = {"registry_password": "a-registry-password"}
-
-
-def shipped(stack: str) -> dict[str, Any]:
-    plain, _ = stack_files.read(FOLDER / f"Pulumi.{stack}.yaml")
-    return plain
-
-
-def run(stack: str, *, preview: bool = False) -> Deployment:
-    return record(
-        FOLDER / "__main__.py",
-        stack=stack,
-        project="isis",
-        config=shipped(stack),
-        secrets=PASSWORD,
-        preview=preview,
-    )
-
-
-def document(made: Deployment, start: str) -> dict[str, Any]:
-    """The document of the only step whose name begins like this, before the release."""
-    named = re.compile(rf"{start}([0-9a-f]{{8}})?")
-    (step,) = [step for step in made.of_type("Command") if named.fullmatch(step.name)]
-    found: dict[str, Any] = json.loads(step.inputs["stdin"])
-    return found
+GOOD: dict[str, Any] = {
+    "domain": "api.example.org",
+    "spa_origins": ["https://app.example.org"],
+    "server": {"type": "cx23", "location": "fsn1", "image": "debian-13"},
+    "acme": {"email": "ops@example.org"},
+    "registry": {"server": "registry.example.org", "username": "bot"},
+    "registry_password": {"secure": "a-registry-password"},
+    "app": {"image": "registry.example.org/isis/backend:1.0.0"},
+}
+ISIS = System(name="isis", load=IsisConfig.load, secrets=PASSWORD, good=GOOD)
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_isis_asks_for_what_was_reviewed(stack: str, update_snapshots: bool) -> None:
-    made = run(stack)
-    stored = ROOT / "tests" / "stacks" / "snapshots" / f"isis-{stack}.json"
-    snapshots.check(snapshots.text(made), stored, update=update_snapshots)
-    bare = {key.removeprefix("isis:"): value for key, value in shipped(stack).items()}
-    assert [finding for rule in invariants.ALL for finding in rule(made, bare)] == []
+    ISIS.check_reviewed(stack, update=update_snapshots)
 
 
 def test_a_preview_knows_every_resource_before_the_server_is_there() -> None:
-    planned, made = run("staging", preview=True), run("staging")
+    planned, made = ISIS.run("staging", preview=True), ISIS.run("staging")
     assert [thing.urn for thing in planned.resources] == [thing.urn for thing in made.resources]
 
 
 def test_everything_runs_rootless_on_one_internal_network_and_publishes_the_loopback_only() -> None:
-    made = run("production")
+    made = ISIS.run("production")
     assert made.of_type("docker:index/container:Container") == []
     network = document(made, "swe2-network")
     assert "Internal=true" in network["content"]
@@ -76,7 +50,7 @@ def test_everything_runs_rootless_on_one_internal_network_and_publishes_the_loop
 
 
 def test_the_schema_changes_as_the_owner_and_the_backend_only_changes_rows() -> None:
-    made = run("production")
+    made = ISIS.run("production")
     migrate, backend = document(made, "backend-migrate-"), document(made, "backend-start-")
     assert 'Environment="DATABASE_USER=isis_migrator"' in migrate["content"]
     assert 'Environment="DATABASE_USER=isis_backend"' in backend["content"]
@@ -84,30 +58,19 @@ def test_the_schema_changes_as_the_owner_and_the_backend_only_changes_rows() -> 
 
 
 def test_the_documentation_of_the_keys_is_up_to_date() -> None:
-    assert (FOLDER / "docs" / "configuration.md").read_text() == markdown(IsisConfig), "`make docs`"
+    assert (ISIS.folder / "docs" / "configuration.md").read_text() == markdown(IsisConfig), (
+        "`make docs`"
+    )
 
 
 def test_staging_and_production_have_the_same_keys() -> None:
-    staging, production = (shipped(stack) for stack in STACKS)
-    assert list(staging) == list(production)
-    for key, value in staging.items():
-        if isinstance(value, dict):
-            assert list(value) == list(production[key]), key
+    ISIS.check_same_keys()
 
 
 def test_the_program_only_composes() -> None:
-    assert len((FOLDER / "__main__.py").read_text().splitlines()) <= 150
+    assert len((ISIS.folder / "__main__.py").read_text().splitlines()) <= 150
 
 
-GOOD: dict[str, Any] = {
-    "domain": "api.example.org",
-    "spa_origins": ["https://app.example.org"],
-    "server": {"type": "cx23", "location": "fsn1", "image": "debian-13"},
-    "acme": {"email": "ops@example.org"},
-    "registry": {"server": "registry.example.org", "username": "bot"},
-    "registry_password": {"secure": "a-registry-password"},
-    "app": {"image": "registry.example.org/isis/backend:1.0.0"},
-}
 MEDIA = "endpoint: https://s3.example.org, region: fsn1, bucket: media-1, access_key_id: GK1"
 
 # Each: what is changed in the good configuration; the key that is named; a part of what is said.
@@ -185,23 +148,13 @@ BAD: list[tuple[str, str, str]] = [
 ]
 
 
-def load() -> None:
-    IsisConfig.load()
-
-
-def refused(change: str, folder: Path) -> dict[str, str]:
-    values = stack_files.merged(GOOD, yaml.safe_load(textwrap.dedent(change)))
-    return bad_config.problems(values, folder, project="isis", program=load)
-
-
 def test_the_good_configuration_is_taken(tmp_path: Path) -> None:
-    plain, secret = stack_files.split(GOOD)
-    record(load, config=plain, secrets=secret, project="isis", root=tmp_path)
+    ISIS.taken(tmp_path)
 
 
 @pytest.mark.parametrize(("change", "path", "said"), BAD, ids=range(len(BAD)))
 def test_a_preview_of_isis_refuses(change: str, path: str, said: str, tmp_path: Path) -> None:
-    found = refused(change, tmp_path)
+    found = ISIS.refused(change, tmp_path)
     assert path in found
     assert said in found[path]
     assert found[path].startswith(f"isis:{path}: ")
@@ -217,7 +170,7 @@ def test_all_problems_of_isis_are_told_at_once(tmp_path: Path) -> None:
         app: {{image: 'backend:1@{DIGEST}', environment: {{DEBUG: "1"}}}}
         colour: blue
     """
-    found = refused(change, tmp_path)
+    found = ISIS.refused(change, tmp_path)
     assert {"spa_origins[0]", "server.image", "media.endpoint", "media.region", "colour"} <= {
         *found
     }

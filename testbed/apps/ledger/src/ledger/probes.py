@@ -1,5 +1,6 @@
 """What a deploy asks: is the process alive, can it serve, which release is it."""
 
+import hmac
 import time
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from ledger import __version__
+from ledger import __version__, redis
 
 if TYPE_CHECKING:
     from ledger.app import Services
@@ -41,6 +42,27 @@ async def livez(_request: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"}, headers=_NO_STORE)
 
 
+async def health(request: Request) -> JSONResponse:
+    """Tells whoever shows the secret how each service is that the app depends on.
+
+    200 when all are well, otherwise 503; 401 without the secret, 404 where none is set.
+    """
+    services = services_of(request)
+    settings = services.settings
+    if not settings.health_secret:
+        return JSONResponse({"status": "unknown"}, 404, headers=_NO_STORE)
+    shown = request.headers.get("x-health-secret", "")
+    if not hmac.compare_digest(shown.encode(), settings.health_secret.encode()):
+        return JSONResponse({"status": "refused"}, 401, headers=_NO_STORE)
+    found = {"db": await services.database.problem() or "ok"}
+    if settings.redis_host:
+        asked = (settings.redis_host, settings.redis_port, settings.redis_password)
+        found["redis"] = await redis.problem(*asked) or "ok"
+    well = set(found.values()) == {"ok"}
+    body = {"status": "ok" if well else "unhealthy", "release": settings.release, **found}
+    return JSONResponse(body, 200 if well else 503, headers=_NO_STORE)
+
+
 async def version(request: Request) -> JSONResponse:
     """Says what runs here."""
     services = services_of(request)
@@ -61,5 +83,6 @@ async def version(request: Request) -> JSONResponse:
 routes = [
     Route("/healthz", healthz),
     Route("/livez", livez),
+    Route("/api/health", health),
     Route("/api/version", version),
 ]

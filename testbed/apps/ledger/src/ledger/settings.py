@@ -46,6 +46,10 @@ class Settings:
     heartbeat_file: Path
     fail_mode: FailMode
     schema_head: str
+    redis_host: str | None
+    redis_port: int
+    redis_password: str = field(repr=False)
+    health_secret: str = field(repr=False)
     conninfo: str = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
 
@@ -58,6 +62,10 @@ class Settings:
         """
         reader = _Reader(os.environ if env is None else env)
         conninfo = reader.database()
+        redis_password, health_secret = (
+            reader.secret("REDIS_PASSWORD"),
+            reader.secret("HEALTH_SECRET"),
+        )
         settings = cls(
             host=reader.get("HOST", str, "0.0.0.0"),  # noqa: S104 - a container's own network
             port=reader.get("PORT", _integer(1, 65535), 8000),
@@ -75,6 +83,10 @@ class Settings:
             ),
             fail_mode=reader.get("FAIL_MODE", FailMode.parse, FailMode()),
             schema_head=reader.get("SCHEMA_HEAD", _revision, schema.HEAD),
+            redis_host=reader.get("REDIS_HOST", str, None),
+            redis_port=reader.get("REDIS_PORT", _integer(1, 65535), 6379),
+            redis_password=redis_password,
+            health_secret=health_secret,
             conninfo=conninfo,
             secrets=tuple(reader.secrets),
         )
