@@ -115,8 +115,20 @@ def _sketching() -> Iterator[tuple[Path, dict[str, str]]]:
 def _goals(plan: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a plan demands of every resource, without what differs from run to run."""
     return {
-        urn: values.masked({"goal": about.get("goal"), "steps": about.get("steps")})
+        urn: values.masked({"goal": _ordered(about.get("goal")), "steps": about.get("steps")})
         for urn, about in (plan.get("resourcePlans") or {}).items()
+    }
+
+
+def _ordered(goal: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return what is demanded of a resource, its dependencies in an order of their own."""
+    if not goal:
+        return goal
+    by_property = goal.get("propertyDependencies") or {}
+    return {
+        **goal,
+        "dependencies": sorted(goal.get("dependencies") or []),
+        "propertyDependencies": {key: sorted(urns) for key, urns in by_property.items()},
     }
 
 
