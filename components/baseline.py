@@ -260,7 +260,9 @@ def prepare(
     provider = docker.Provider(
         f"{name}-docker",
         host=pulumi.Output.concat("ssh://", login.user, "@", login.address, f":{login.port}"),
-        ssh_opts=config.apply(ssh_options),
+        # Known in the first preview already, although the file is not there before `base` is: an
+        # engine holds an `up` to a plan only as far as providers were known when it was made.
+        ssh_opts=ssh_options(config_file(system, name)),
         disable_docker_daemon_check=True,
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[base])),
     )

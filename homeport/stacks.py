@@ -58,7 +58,9 @@ class Target:
         backend.mkdir(parents=True, exist_ok=True)
         return {
             **self.cloud.environment(),
-            "PULUMI_BACKEND_URL": f"file://{backend}",
+            # Each file would have another one about itself, which is not written at once: whoever
+            # reads the state meanwhile, or after an engine was killed there, is told "EOF".
+            "PULUMI_BACKEND_URL": f"file://{backend}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(_passphrase(self.cloud.folder)),
         }
 

@@ -9,7 +9,7 @@ from typing import Any
 from homeport.guard.steps import GUARD, Step
 from homeport.guard.values import SECRET
 
-_SIGNS = {"create": "+", "update": "~", "delete": "-"}
+_SIGNS = {"create": "+", "update": "~", "delete": "-", "unprotect": "~"}
 _LONGEST = 40
 """So many lines of one step are shown on a terminal."""
 _UNIMPORTANT = frozenset({"__defaults", "addPreviousOutputInEnv", "logging", "__internal"})

@@ -63,6 +63,8 @@ def prepared(aim: stacks.Target, operation: str, file: Path) -> Prepared:
             f"`homeport {operation}`, or declare a guard (docs/guard.md)"
         )
         raise stacks.StackError(msg)
+    if operation == "destroy":
+        refuse_protected(state)
     found = steps.planned(plan, state, told) if operation == "up" else steps.destroyed(state)
     labels = [*guard.vital.labels()]
     entries = tuple(
@@ -70,7 +72,7 @@ def prepared(aim: stacks.Target, operation: str, file: Path) -> Prepared:
     )
     hidden = frozenset([*values.secrets(state), *_given_secrets(aim)])
     text = values.blotted(listing.whole(entries), hidden)
-    meaning = {"list": text, "told": told, "goals": _goals(plan)}
+    meaning = {"list": text, "told": told, "goals": demanded(plan)}
     return Prepared(
         guard=guard,
         entries=entries,
@@ -81,6 +83,22 @@ def prepared(aim: stacks.Target, operation: str, file: Path) -> Prepared:
         deployment=state,
         hidden=hidden,
     )
+
+
+def refuse_protected(state: Mapping[str, Any]) -> None:
+    """Refuse to destroy what is protected: the engine would find that out after other things went.
+
+    Raises:
+        StackError: something is; with all of it.
+    """
+    resources = state.get("resources", [])
+    names = [str(each["urn"]).rpartition("::")[2] for each in resources if each.get("protect")]
+    if names:
+        msg = (
+            f"protected, and not to be destroyed: {', '.join(names)}; set what protects them to "
+            "false in the stack file, run `homeport up`, and only then destroy"
+        )
+        raise stacks.StackError(msg)
 
 
 def _planned(aim: stacks.Target, file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -112,7 +130,7 @@ def _sketching() -> Iterator[tuple[Path, dict[str, str]]]:
         Path(name).unlink()
 
 
-def _goals(plan: Mapping[str, Any]) -> dict[str, Any]:
+def demanded(plan: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a plan demands of every resource, without what differs from run to run."""
     return {
         urn: values.masked({"goal": _ordered(about.get("goal")), "steps": about.get("steps")})

@@ -20,6 +20,9 @@ _MARK = "#homeport"
 _NOTHING = frozenset({"same", "read", "refresh"})
 """Operations that change nothing anywhere."""
 
+UNPROTECT = "unprotect"
+"""Our own word: nothing happens now, but from then on the thing may be deleted."""
+
 Values = Mapping[str, Any]
 Sketches = Mapping[str, Any]
 
@@ -88,6 +91,8 @@ def planned(plan: Values, state: Values, sketches: Sketches) -> list[Step]:
         goal = about.get("goal") or {}
         rules = urn.split("::")[2].endswith(GUARD) and _changed(goal.get("outputDiff") or {})
         custom = goal.get("custom", old.get(urn, {}).get("custom", True)) and not _default(urn)
+        if goal and not operations and old.get(urn, {}).get("protect") and not goal.get("protect"):
+            operations = (UNPROTECT,)
         if rules or (operations and custom):
             found.append(_step(urn, operations or ("update",), goal, old.get(urn, {}), sketches))
     staying = [step for step in found if not step.leaves]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from homeport.guard import listing, steps, touching, values
+from homeport import stacks
+from homeport.guard import listing, plans, steps, touching, values
 
 CANARY = "canary-Zq7rT2xW9"
 ROOT = "urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev"
@@ -269,3 +270,40 @@ def test_no_secret_of_the_state_is_left_in_a_text() -> None:
     hidden = frozenset(values.secrets(state))
     assert hidden == {CANARY}
     assert values.blotted(f"x {CANARY} y", hidden) == "x [secret] y"
+
+
+def test_what_a_plan_demands_is_the_same_whatever_order_the_engine_lists_it_in() -> None:
+    def demanded(*names: str, text: str = "a") -> Any:
+        needs = [urn(name) for name in names]
+        goal = {
+            "custom": True,
+            "dependencies": needs,
+            "propertyDependencies": {"stdin": needs},
+            "inputDiff": {"adds": {"stdin": text}},
+        }
+        return plans.demanded({"resourcePlans": {urn("it"): {"steps": ["create"], "goal": goal}}})
+
+    assert demanded("one", "two") == demanded("two", "one")
+    assert demanded("one", "two") != demanded("one")
+    assert demanded("one") != demanded("one", text="b")
+    assert plans.demanded({"resourcePlans": {urn("it"): {"steps": ["delete"], "goal": None}}})
+
+
+def test_what_is_protected_is_named_before_anything_is_destroyed() -> None:
+    rows = {"urn": urn("rows", "docker:index/volume:Volume"), "protect": True}
+    with pytest.raises(stacks.StackError, match=r"^protected, and not to be destroyed: rows; set"):
+        plans.refuse_protected({"resources": [{"urn": urn("step")}, rows]})
+    plans.refuse_protected({"resources": [{"urn": urn("step")}, {**rows, "protect": False}]})
+    plans.refuse_protected({})
+
+
+def test_what_is_no_longer_protected_is_a_step_although_nothing_happens_yet() -> None:
+    def listed(before: bool, after: bool) -> list[tuple[str, ...]]:
+        about = {"steps": ["same"], "goal": {"custom": True, "protect": after, "inputDiff": {}}}
+        was = {"urn": urn("rows"), "custom": True, "protect": before, "inputs": {}}
+        plan = {"resourcePlans": {urn("rows"): about}}
+        return [step.operations for step in steps.planned(plan, {"resources": [was]}, {})]
+
+    assert listed(before=True, after=False) == [("unprotect",)]
+    assert listed(before=True, after=True) == []
+    assert listed(before=False, after=True) == []
