@@ -9,6 +9,7 @@ import pytest
 
 from components import secrets
 from components.app import AppArgs, app_release
+from components.environment_contract import Variable
 from components.health import HealthCheck
 from components.job import Job
 from components.network import PrivateNetwork, PrivateNetworkArgs
@@ -105,8 +106,14 @@ def test_whatever_configures_a_container_or_its_way_to_serve_makes_a_release(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"drain_seconds": 5}, {"graceful_stop": True}, {"port": 10_007}, {"keep_images": 5}],
-    ids=str,
+    [
+        {"drain_seconds": 5},
+        {"graceful_stop": True},
+        {"port": 10_007},
+        {"keep_images": 5},
+        {"contract": {"LOG_LEVEL": Variable(presence="optional")}},
+    ],
+    ids=" ".join,
 )
 def test_what_concerns_only_the_route_or_old_releases_makes_no_release(
     changes: dict[str, Any],
@@ -120,7 +127,7 @@ def test_every_setting_of_an_app_was_thought_of() -> None:
     known = (
         "host image artefact runtime memory_mib cpus environment secrets networks volumes user "
         "command tmpfs_mib jobs registry stop_seconds after revision health container_port port "
-        "drain_seconds graceful_stop keep_images"
+        "drain_seconds graceful_stop keep_images contract"
     )
     assert {field.name for field in dataclasses.fields(AppArgs)} == set(known.split())
 
