@@ -1,7 +1,7 @@
 """Rules that look at several keys of the starter together."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from .. import names, secrets
@@ -12,7 +12,7 @@ from .problems import Problem
 from .server_rules import memory_fits, server_is_sold, server_runs_the_images
 
 if TYPE_CHECKING:
-    from .parts import Acme, App, Dns, Images, Postgres, RegistryAccount, Server, Site
+    from .parts import Acme, App, Dns, Images, Postgres, RegistryAccount, Server, Site, Workload
     from .starter import App as StarterApp
     from .starter import ExistingServer
     from .starter import Postgres as StarterPostgres
@@ -34,6 +34,22 @@ def one_server(
     if not server and not existing_server:
         cure = "give server (type, location) to make one, or existing_server (address, …)"
         yield Problem("server", "is missing, and existing_server as well", cure)
+
+
+def environment_is_free(reserved: Mapping[str, str]) -> Rule:
+    """Return a rule: what the program makes of other keys is not set a second time.
+
+    Args:
+        reserved: variables that the program sets, each with what to do in place of setting it.
+    """
+
+    def rule(app: "Workload") -> Iterator[Problem]:
+        for name in app.environment:
+            if name in reserved:
+                wrong = "is set by the program"
+                yield Problem(f"app.environment.{name}", wrong, f"remove it, and {reserved[name]}")
+
+    return rule
 
 
 def stack_can_be_a_prefix(context: Context) -> Iterator[Problem]:

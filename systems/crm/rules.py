@@ -80,14 +80,6 @@ def ports_differ(
             yield Problem("app.port", wrong, "give each stack a port of its own", str(app.port))
 
 
-def environment_is_free(app: "App") -> Iterator[Problem]:
-    """What the program makes of other keys is not set a second time."""
-    for name in app.environment:
-        if name in RESERVED:
-            wrong = "is set by the program"
-            yield Problem(f"app.environment.{name}", wrong, f"remove it, and {RESERVED[name]}")
-
-
 ALL: tuple[Rule, ...] = (
     rules.stack_can_be_a_prefix,
     rules.hostnames_fit_together,
@@ -110,5 +102,5 @@ ALL: tuple[Rule, ...] = (
     signing_is_elsewhere,
     redis_is_pinned,
     ports_differ,
-    environment_is_free,
+    rules.environment_is_free(RESERVED),
 )

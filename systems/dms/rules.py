@@ -59,14 +59,6 @@ def databases_differ(database: "ManagedDatabase", context: Context) -> Iterator[
             yield Problem("database.name", f"is the database of stack {stack} too", cure)
 
 
-def environment_is_free(app: "Backend") -> Iterator[Problem]:
-    """What the program makes of other keys is not set a second time."""
-    for name in app.environment:
-        if name in RESERVED:
-            wrong = "is set by the program"
-            yield Problem(f"app.environment.{name}", wrong, f"remove it, and {RESERVED[name]}")
-
-
 ALL: tuple[Rule, ...] = (
     rules.stack_can_be_a_prefix,
     rules.hostnames_fit_together,
@@ -82,5 +74,5 @@ ALL: tuple[Rule, ...] = (
     errors_are_seen,
     connections_suffice,
     databases_differ,
-    environment_is_free,
+    rules.environment_is_free(RESERVED),
 )

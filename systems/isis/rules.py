@@ -13,7 +13,7 @@ from .contract import RESERVED
 if TYPE_CHECKING:
     from components.config.parts import Server
 
-    from .config import Backend, Google, Media
+    from .config import Google, Media
 
 
 def account_can_be_rootless(server: "Server") -> Iterator[Problem]:
@@ -56,14 +56,6 @@ def google_is_whole(
     yield from _pair("google", bool(google), "google_client_secret", google_client_secret)
 
 
-def environment_is_free(app: "Backend") -> Iterator[Problem]:
-    """What the program makes of other keys is not set a second time."""
-    for name in app.environment:
-        if name in RESERVED:
-            wrong = "is set by the program"
-            yield Problem(f"app.environment.{name}", wrong, f"remove it, and {RESERVED[name]}")
-
-
 def _pair(part: str, given: bool, key: str, secret: secrets.Secret | None) -> Iterator[Problem]:
     if given and not secret:
         cure = f"set it by `pulumi config set --secret {key}`, or remove {part}"
@@ -92,5 +84,5 @@ ALL: tuple[Rule, ...] = (
     page_lives_elsewhere,
     media_is_whole,
     google_is_whole,
-    environment_is_free,
+    rules.environment_is_free(RESERVED),
 )
