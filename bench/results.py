@@ -62,7 +62,7 @@ def read(name: str) -> list[Row]:
 
 
 def merged(before: Sequence[Row], new: Sequence[Row], order: Sequence[str]) -> list[Row]:
-    """Return the new rows, and those before of tools that were not measured anew, by tool."""
-    tools = {row.tool for row in new}
-    rows = [*new, *(row for row in before if row.tool not in tools and row.tool in order)]
-    return sorted(rows, key=lambda row: order.index(row.tool))
+    """Return the new rows, and those before of what was not measured anew, by tool."""
+    measured = {(row.tool, row.metric) for row in new}
+    kept = [row for row in before if (row.tool, row.metric) not in measured and row.tool in order]
+    return sorted([*new, *kept], key=lambda row: order.index(row.tool))

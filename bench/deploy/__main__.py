@@ -3,7 +3,9 @@
 Each tool deploys the same app again and again, two versions taking turns, while its site is asked
 over HTTPS at 200 requests a second and more. What is lost is counted, and how long a deploy takes,
 with the server near and 30 ms away. `make bench NAME=deploy`; a part is measured by
-`ARGS="--only docker/caddy,kamal --deploys 5"`, which leaves the rows of the others as they are.
+`ARGS="--only docker/caddy,kamal --deploys 5"`, which leaves all other rows as they are.
+What is lost may be counted on a busy machine (`--timed 0`); seconds need a quiet one
+(`--deploys 0 --peers 0`).
 """
 
 import argparse
@@ -12,9 +14,9 @@ import time
 from collections.abc import Iterator, Sequence
 
 from bench import lab, results
-from bench.deploy import ours, peers, series, setting
-from bench.deploy.figures import Measured
+from bench.deploy import figures, ours, peers, series, setting
 from bench.deploy.series import Tool
+from bench.results import Row
 from homeport.cloud import instance
 
 FAR_MILLISECONDS = 30
@@ -28,7 +30,7 @@ def main() -> None:
     with lab.cloud("bench") as running:
         for tool in tools(running, wanted):
             number = options.peers if tool.name in peers.NAMES else options.deploys
-            rows = measured(tool, number, options.timed).rows(tool.name)
+            rows = measured(tool, number, options.timed)
             before = results.read("deploy")
             results.save("deploy", results.merged(before, rows, [*OURS, *peers.NAMES]))
             results.show("deploy", rows)
@@ -48,14 +50,18 @@ def tools(running: instance.Cloud, wanted: Sequence[str]) -> Iterator[Tool]:
     yield from peers.tools(running, wanted, say)
 
 
-def measured(tool: Tool, deploys: int, timed: int) -> Measured:
-    """Run all series of a tool."""
-    everything = series.everything(tool, deploys, say)
-    near = series.short(tool, timed, say)
-    with lab.far(tool.server, FAR_MILLISECONDS):
-        say(f"{FAR_MILLISECONDS} ms away")
-        far = series.short(tool, timed, say)
-    return Measured(everything=everything, near=near, far=far)
+def measured(tool: Tool, deploys: int, timed: int) -> list[Row]:
+    """Run the series of a tool; none that is to have no deploys."""
+    rows: list[Row] = []
+    if deploys:
+        rows += figures.of_losses(tool.name, series.everything(tool, deploys, say))
+    if timed:
+        near = series.short(tool, timed, say)
+        with lab.far(tool.server, FAR_MILLISECONDS):
+            say(f"{FAR_MILLISECONDS} ms away")
+            far = series.short(tool, timed, say)
+        rows += figures.of_times(tool.name, near, far)
+    return rows
 
 
 def say(text: str) -> None:

@@ -1,6 +1,5 @@
 """What becomes of series: rows of results."""
 
-import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,41 +8,33 @@ from bench.deploy.series import Series
 from bench.results import Row, median
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
-    """All series of one tool."""
-
-    everything: Series
-    """Deploys under all kinds of load."""
-    near: Series
-    """Deploys under short requests."""
-    far: Series
-    """The same, with the server far away for SSH."""
-
-    def rows(self, tool: str) -> list[Row]:
-        """Return the rows of the tool."""
-        return [*losses(tool, (self.everything, self.near, self.far)), *self._times(tool)]
-
-    def _times(self, tool: str) -> list[Row]:
-        everything, near, far = self.everything, self.near, self.far
-        return [
-            median(tool, "deploy_seconds", times(near)),
-            median(tool, "deploy_seconds_30ms", times(far)),
-            median(tool, "deploy_seconds_with_drain", times(everything)),
-            median(tool, "serving_seconds", near.serving_seconds()),
-            median(tool, "serving_seconds_30ms", far.serving_seconds()),
-            *(median(tool, f"{phase}_seconds", times(near, phase)) for phase in phases(near)),
-        ]
+def of_losses(tool: str, everything: Series) -> list[Row]:
+    """Return what deploys under all kinds of load lost, and how long they took with the drain."""
+    return [
+        *_lost(tool, "", (everything,)),
+        median(tool, "deploy_seconds_with_drain", times(everything)),
+    ]
 
 
-def losses(tool: str, series: Sequence[Series]) -> list[Row]:
-    """Return what was lost in all deploys that took place under load."""
+def of_times(tool: str, near: Series, far: Series) -> list[Row]:
+    """Return how long deploys under short requests took, and what they lost."""
+    return [
+        *_lost(tool, "short_", (near, far)),
+        median(tool, "deploy_seconds", times(near)),
+        median(tool, "deploy_seconds_30ms", times(far)),
+        median(tool, "serving_seconds", near.serving_seconds()),
+        median(tool, "serving_seconds_30ms", far.serving_seconds()),
+        *(median(tool, f"{phase}_seconds", times(near, phase)) for phase in phases(near)),
+    ]
+
+
+def _lost(tool: str, prefix: str, series: Sequence[Series]) -> list[Row]:
     deploys = sum(len(each.deploys) for each in series)
     answers = [answer for each in series for answer in each.answers]
-    broken = sum((each.broken for each in series[1:]), series[0].broken)
+    broken = sum((each.broken for each in series), Counter[str]())
 
     def row(metric: str, value: float, unit: str = "") -> Row:
-        return Row(tool, metric, round(value, 3), unit, deploys)
+        return Row(tool, prefix + metric, round(value, 3), unit, deploys)
 
     return [
         row("requests", len(answers)),

@@ -90,17 +90,20 @@ def test_a_release_serves_from_its_first_answer_after_its_deploy_began() -> None
     assert seen.serving_seconds() == [3.5, 3.0]
 
 
-def test_rows_say_what_was_lost_in_all_series_and_how_long_a_deploy_takes_in_one() -> None:
+def test_rows_say_what_was_lost_under_everything_and_how_long_a_deploy_takes_alone() -> None:
     whole = series(
         answer(13, "b"), answer(14, "", "reset"), answer(22, "a"), broken=("websocket: cut",)
     )
     short = series(answer(13, "b"), answer(22, "a"))
-    rows = figures.Measured(everything=whole, near=short, far=short).rows("tool")
+    rows = [*figures.of_losses("tool", whole), *figures.of_times("tool", short, short)]
     found = {row.metric: (row.value, row.n) for row in rows}
-    assert found["lost_requests"] == (1, 6)
-    assert found["requests"] == (7, 6)
-    assert found["broken_websockets"] == (1, 6)
-    assert found["broken_streams"] == (0, 6)
+    assert found["lost_requests"] == (1, 2)
+    assert found["requests"] == (3, 2)
+    assert found["broken_websockets"] == (1, 2)
+    assert found["broken_streams"] == (0, 2)
+    assert found["deploy_seconds_with_drain"] == (4, 2)
+    assert found["short_requests"] == (4, 4)
+    assert found["short_lost_requests"] == (0, 4)
     assert found["deploy_seconds"] == (4, 2)
     assert found["gate_seconds"] == (2, 2)
     assert found["drain_seconds"] == (0.5, 2)
@@ -141,15 +144,16 @@ def test_a_deploy_is_split_into_the_phases_of_its_app_alone() -> None:
     )
 
 
-def test_a_part_that_is_measured_anew_replaces_its_rows_alone() -> None:
-    def row(tool: str, value: float) -> Row:
-        return Row(tool, "lost_requests", value, "", 1)
+def test_what_is_measured_anew_replaces_its_rows_alone() -> None:
+    def row(tool: str, value: float, metric: str = "lost_requests") -> Row:
+        return Row(tool, metric, value, "", 1)
 
-    before = [row("a", 1), row("b", 1), row("gone", 1)]
+    before = [row("a", 1), row("b", 1), row("b", 1, "deploy_seconds"), row("gone", 1)]
     assert results.merged(before, [row("b", 2), row("c", 2)], ["c", "a", "b"]) == [
         row("c", 2),
         row("a", 1),
         row("b", 2),
+        row("b", 1, "deploy_seconds"),
     ]
 
 
