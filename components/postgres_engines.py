@@ -1,6 +1,6 @@
 """How a PostgreSQL server comes to run: in Docker, or in the Podman of a rootless account."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -8,6 +8,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from . import release
+from .image_pull import pull
 from .leftovers import HALF_MADE
 from .postgres_container import (
     OWNER,
@@ -17,9 +18,7 @@ from .postgres_container import (
     container_unit,
 )
 from .postgres_tuning import data_path, major_version
-from .registry import qualified
 from .rootless import RootlessAccount
-from .runtimes.engines import FREE_DISK_MIB
 from .volume import volume_unit
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def in_docker(
     container = docker.Container(
         f"{name}-container",
         name=_full_name(name, args),
-        image=_image(parent, name, args, {"docker_config": None}).stdout.apply(str.strip),
+        image=_image(parent, name, args).stdout.apply(str.strip),
         mounts=[
             docker.ContainerMountArgs(
                 type="volume",
@@ -92,13 +91,7 @@ def in_podman(
         down=True,
     )
     tag = f"localhost/{system}/{name}:{_version(args.image)}"
-    image = _image(
-        parent,
-        name,
-        args,
-        {"account": account.account, "auth_file": None, "tag": tag},
-        [account.step],
-    )
+    image = _image(parent, name, args, tag)
     text = container_unit(
         name,
         system=system,
@@ -210,27 +203,17 @@ def _quadlet(
 
 
 def _image(
-    parent: pulumi.Resource,
-    name: str,
-    args: "PostgresServerArgs",
-    engine: Mapping[str, str | None],
-    after: Sequence[pulumi.Resource] = (),
+    parent: pulumi.Resource, name: str, args: "PostgresServerArgs", tag: str = ""
 ) -> command.remote.Command:
-    version = _version(args.image)
-    return args.host.remote.step(
-        f"{name}-image-{version}",
-        "image",
-        {
-            "app": name,
-            "release": version,
-            "image": qualified(args.image) if args.account else args.image,
-            "memory_mib": args.memory_mib,
-            "disk_mib": FREE_DISK_MIB,
-            **engine,
-        },
-        down=True,
-        timeout_seconds=1800,
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=after),
+    return pull(
+        parent,
+        args.host.remote,
+        app=name,
+        release=_version(args.image),
+        image=args.image,
+        memory_mib=args.memory_mib,
+        account=args.account,
+        tag=tag,
     )
 
 

@@ -9,11 +9,11 @@ import pulumi_docker as docker
 
 from . import names, release, secrets
 from .host import Host
+from .image_pull import pull
 from .leftovers import HALF_MADE
 from .network import PrivateNetwork
 from .registry import RegistryLogin, serves
 from .runtimes.container import HARDENING, SECRETS_FOLDER, tmpfs
-from .runtimes.engines import FREE_DISK_MIB
 from .secrets import Secret
 from .volume import Volume, VolumeArgs
 
@@ -113,10 +113,19 @@ class RedisServer(pulumi.ComponentResource):
         if args.persistent:
             about = VolumeArgs(host=args.host, owner=OWNER, protect=args.protect)
             data = Volume(f"{name}-data", about, child)
+        image = pull(
+            self,
+            remote,
+            app=name,
+            release=release.release_id({"image": args.image}),
+            image=args.image,
+            memory_mib=args.memory_mib,
+            login=args.registry,
+        )
         container = docker.Container(
             f"{name}-container",
             name=self.container_name,
-            image=self._image(name, args).stdout.apply(str.strip),
+            image=image.stdout.apply(str.strip),
             command=command_line(args),
             user=OWNER,
             network_mode="bridge",
@@ -189,24 +198,6 @@ class RedisServer(pulumi.ComponentResource):
             },
             down=True,
             opts=pulumi.ResourceOptions(parent=self),
-        )
-
-    def _image(self, name: str, args: RedisServerArgs) -> command.remote.Command:
-        version, login = release.release_id({"image": args.image}), args.registry
-        return args.host.remote.step(
-            f"{name}-image-{version}",
-            "image",
-            {
-                "app": name,
-                "release": version,
-                "image": args.image,
-                "memory_mib": args.memory_mib,
-                "disk_mib": FREE_DISK_MIB,
-                "docker_config": login.folder if login else None,
-            },
-            down=True,
-            timeout_seconds=1800,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[login.step] if login else None),
         )
 
 

@@ -14,11 +14,11 @@ import pulumi_command as command
 
 from . import names
 from .host import Host
+from .image_pull import pull
 from .registry import RegistryLogin
 from .staged_parts import Answers, Bucket, Stage
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
-_IMAGE_DISK_MIB = 2048
 _BACKUP_SECONDS = 3600
 
 
@@ -109,7 +109,19 @@ class StagedUpgrade(pulumi.ComponentResource):
         remote.claims.take("app name", name, f"staged upgrade {name}", cure="rename one of them")
         remote.claims.take("upgraded container", args.container, name, cure="upgrade it once")
         self._name, self._args = name, args
-        images = [self._image(stage) for stage in args.stages]
+        images = [
+            pull(
+                self,
+                remote,
+                app=name,
+                release=stage.version,
+                image=stage.image,
+                # It takes the place of the one that runs.
+                memory_mib=0,
+                login=args.registry,
+            )
+            for stage in args.stages
+        ]
         spec = document(name, args)
         bucket = dataclasses.asdict(args.bucket) if args.bucket else None
         also = {"files": list(args.files), "bucket": bucket, "revision": args.revision}
@@ -119,25 +131,6 @@ class StagedUpgrade(pulumi.ComponentResource):
         if args.proceed:
             self._step("run", {**spec, "keep_way_back": args.keep_way_back}, [trial])
         self.register_outputs({"target": self.target})
-
-    def _image(self, stage: Stage) -> command.remote.Command:
-        login = self._args.registry
-        spec = {
-            "app": self._name,
-            "release": stage.version,
-            "image": stage.image,
-            "memory_mib": 0,
-            "disk_mib": _IMAGE_DISK_MIB,
-            "docker_config": login.folder if login else None,
-        }
-        return self._args.host.remote.step(
-            f"{self._name}-image-{stage.version}",
-            "image",
-            spec,
-            down=True,
-            timeout_seconds=1800,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[login.step] if login else None),
-        )
 
     def _step(
         self,

@@ -7,13 +7,14 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
+from ..image_pull import pull
 from ..job import Job
 from ..leftovers import HALF_MADE
 from ..network import PrivateNetwork, PrivateNetworkArgs
 from ..schedule import Schedule
 from ..workload import WorkloadArgs
 from .container import container_arguments, environment, tmpfs, user
-from .engines import check_accounts, image_spec
+from .engines import check_accounts
 from .jobs import dumped, job_spec
 from .runtime import Instance, Release, Runtime
 from .secret_folders import secret_folders
@@ -169,20 +170,16 @@ class _Start:
         }
 
     def _image(self) -> command.remote.Command:
-        login = self._args.registry
-        return self._remote.step(
-            f"{self._release.app}-image-{self._release.id}",
-            "image",
-            {
-                **image_spec(self._release),
-                "image": self._args.image,
-                "docker_config": login.folder if login else None,
-            },
-            down=True,
-            timeout_seconds=1800,
-            opts=pulumi.ResourceOptions(
-                parent=self._release.parent, depends_on=[login.step] if login else None
-            ),
+        release, args = self._release, self._args
+        return pull(
+            release.parent,
+            self._remote,
+            app=release.app,
+            release=release.id,
+            image=args.image or "",
+            memory_mib=args.memory_mib,
+            keep=args.keep_images,
+            login=args.registry,
         )
 
     def _secrets(self) -> command.remote.Command | None:

@@ -1,24 +1,6 @@
 """What the runtimes of container engines have in common."""
 
-from typing import Any
-
 from ..workload import WorkloadArgs
-from .runtime import Release
-
-FREE_DISK_MIB = 2048
-"""What a pull has to find free."""
-
-
-def image_spec(release: Release) -> dict[str, Any]:
-    """Return what the tool `image` is told whatever the engine is."""
-    args = release.args
-    return {
-        "app": release.app,
-        "release": release.id,
-        "memory_mib": args.memory_mib,
-        "disk_mib": FREE_DISK_MIB,
-        **({} if args.keep_images is None else {"keep": args.keep_images}),
-    }
 
 
 def check_accounts(args: WorkloadArgs, account: str, runtime: str) -> None:

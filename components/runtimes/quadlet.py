@@ -7,13 +7,13 @@ from typing import Any
 import pulumi
 import pulumi_command as command
 
+from ..image_pull import pull
 from ..job import Job
 from ..network import PrivateNetwork, PrivateNetworkArgs
-from ..registry import FILE, qualified
 from ..rootless import RootlessAccount
 from ..schedule import Schedule
 from ..workload import WorkloadArgs
-from .engines import check_accounts, image_spec
+from .engines import check_accounts
 from .jobs import dumped, job_spec
 from .quadlet_container import (
     container_unit,
@@ -153,19 +153,18 @@ class _Start:
         )
 
     def _image(self) -> command.remote.Command:
-        login = self._args.registry
-        return self._step(
-            "image",
-            "image",
-            {
-                **image_spec(self._release),
-                "image": qualified(self._args.image or ""),
-                "tag": image_tag(self._release),
-                "auth_file": f"{login.folder}/{FILE}" if login else None,
-            },
-            [login.step] if login else [],
-            down=True,
-            timeout_seconds=1800,
+        release, args = self._release, self._args
+        return pull(
+            release.parent,
+            args.host.remote,
+            app=release.app,
+            release=release.id,
+            image=args.image or "",
+            memory_mib=args.memory_mib,
+            keep=args.keep_images,
+            login=args.registry,
+            account=self._account,
+            tag=image_tag(release),
         )
 
     def _secrets(self, stop: pulumi.Resource) -> command.remote.Command | None:
