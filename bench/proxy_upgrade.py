@@ -10,7 +10,7 @@ import contextlib
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench import lab, load, results
@@ -38,13 +38,21 @@ def main() -> None:
             servers = [Server(kind, stack.output(kind), running) for kind in KINDS]
             for server in servers:
                 server.settle()
-            rows = [row for server in servers for row in upgrades(stack, server)]
-            rows += renewals(next(server for server in servers if server.kind == "nginx"))
             for server in servers:
-                rows += restarts(server)
+                keep(upgrades(stack, server))
+            keep(renewals(next(server for server in servers if server.kind == "nginx")))
+            for server in servers:
+                keep(restarts(server))
         finally:
             stack.destroy()
-    results.write("proxy-upgrade", rows)
+
+
+def keep(rows: Sequence[results.Row]) -> None:
+    """Write the rows of one kind of change at once: a run that is cut off keeps them."""
+    before = results.read("proxy-upgrade")
+    order = list(dict.fromkeys(row.tool for row in (*before, *rows)))
+    results.save("proxy-upgrade", results.merged(before, rows, order))
+    results.show("proxy-upgrade", rows)
 
 
 def upgrades(stack: LocalStack, server: Server) -> list[results.Row]:
