@@ -141,3 +141,4 @@ pulumi.export("release", app.release)
 pulumi.export("release_settings", {"app": "app.image"})
 # What smoke.py needs to try the system as a user would.
 pulumi.export("health_login", agreed.health_login())
+pulumi.export("smoke_login", agreed.smoke_login())

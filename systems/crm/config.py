@@ -130,6 +130,8 @@ class SecretRotation(Part):
     """What signs sessions; everybody has to log in again."""
     health: Rotation = 1
     """What the authenticated health check is shown."""
+    login: Rotation = 1
+    """The password of the account that can log in."""
 
 
 class CrmConfig(Settings):
