@@ -47,9 +47,7 @@ def checks(stack: smoke.Stack) -> list[Check]:
             answer = visit.request("POST", "/login", data=right)
             equal("status of the login", answer.status_code, 303)
             page = visit.request("GET", answer.headers["location"]).raise_for_status().text
-        return (
-            f"logged in as {equal('user', _user(page), stack.outputs['smoke_login']['username'])}"
-        )
+        return f"logged in as {equal('user', _user(page), right['username'])}"
 
     def websocket() -> str:
         answer = site.request("GET", "/ws/echo", headers=UPGRADE)
