@@ -1,6 +1,7 @@
-"""What somebody would try first on crm, from outside: page, login, health, a websocket."""
+"""What somebody would try first on crm, from outside: page, login, health, website."""
 
 import base64
+import dataclasses
 import hashlib
 
 from homeport import smoke
@@ -49,6 +50,15 @@ def checks(stack: smoke.Stack) -> list[Check]:
             page = visit.request("GET", answer.headers["location"]).raise_for_status().text
         return f"logged in as {equal('user', _user(page), right['username'])}"
 
+    def website() -> str:
+        about = stack.outputs["website"]
+        hostname = str(about["url"]).removeprefix("https://")
+        other = dataclasses.replace(site, hostname=hostname, address=str(about["address"]))
+        other.request("GET", "/").raise_for_status()
+        seen = dict(other.request("GET", "/api/cutover").raise_for_status().json())
+        equal("its secret, as crm sees it", seen.pop("secret"), "ok")
+        return f"{about['url']}: " + ", ".join(f"{key} {how}" for key, how in seen.items())
+
     def websocket() -> str:
         answer = site.request("GET", "/ws/echo", headers=UPGRADE)
         equal("status", answer.status_code, 101)
@@ -74,6 +84,9 @@ def checks(stack: smoke.Stack) -> list[Check]:
         site.request("DELETE", path).raise_for_status()
         return f"{path} written, read and removed"
 
+    beside = [
+        Check(name="the website is there, and crm takes the secret that it shows", probe=website)
+    ]
     return [
         Check(name="the app is healthy and is this release", probe=health),
         Check(name="whoever shows the secret sees that db and redis are well", probe=inside),
@@ -83,6 +96,7 @@ def checks(stack: smoke.Stack) -> list[Check]:
         Check(name="the proxy tells who asks, and a client cannot lie about it", probe=forwarded),
         Check(name="a websocket opens through the proxy", probe=websocket),
         Check(name="a record is written, read and removed", probe=entry),
+        *(beside if stack.outputs.get("website") else []),
     ]
 
 

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from ledger import api, login, pages, probes, streams
+from ledger import api, intake, login, pages, probes, streams
 from ledger.database import Database, Unavailable
 from ledger.drain import Drain
 from ledger.middleware import Envelope
@@ -60,6 +60,7 @@ def create_app(settings: Settings, drain: Drain) -> ASGIApp:
             *pages.routes,
             *login.routes(settings),
             *api.routes,
+            *intake.routes,
             *streams.routes,
         ],
         middleware=login.sessions(settings),

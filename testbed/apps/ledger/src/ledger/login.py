@@ -9,11 +9,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from ledger.pages import own_form, render
-from ledger.probes import services_of
+from ledger.probes import NO_STORE, services_of
 from ledger.settings import Settings
 
 _SESSION_SECONDS = 12 * 3600
-_NO_STORE = {"cache-control": "no-store"}
 
 
 def sessions(settings: Settings) -> list[Middleware]:
@@ -77,7 +76,7 @@ async def log_out(request: Request) -> Response:
 async def account(request: Request) -> Response:
     """Shows who is logged in; sends everybody else to the form."""
     if "user" not in request.session:
-        return RedirectResponse("/login", 303, headers=_NO_STORE)
+        return RedirectResponse("/login", 303, headers=NO_STORE)
     return _page(request)
 
 
@@ -96,4 +95,4 @@ def _page(
         release=services.settings.release,
         host=services.host_name,
     )
-    return HTMLResponse(html, status, headers=_NO_STORE)
+    return HTMLResponse(html, status, headers=NO_STORE)

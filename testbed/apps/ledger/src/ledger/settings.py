@@ -51,6 +51,7 @@ class Settings:
     redis_port: int
     redis_password: str = field(repr=False)
     health_secret: str = field(repr=False)
+    intake_secret: str = field(repr=False)
     auth_secret: str = field(repr=False)
     login_username: str
     login_password: str = field(repr=False)
@@ -66,8 +67,8 @@ class Settings:
         """
         reader = _Reader(os.environ if env is None else env)
         conninfo = reader.database()
-        names = ("REDIS_PASSWORD", "HEALTH_SECRET")
-        redis_password, health_secret = map(reader.secret, names)
+        names = ("REDIS_PASSWORD", "HEALTH_SECRET", "INTAKE_SECRET")
+        redis_password, health_secret, intake_secret = map(reader.secret, names)
         auth_secret, login_password = reader.login()
         settings = cls(
             host=reader.get("HOST", str, "0.0.0.0"),  # noqa: S104 - a container's own network
@@ -90,6 +91,7 @@ class Settings:
             redis_port=reader.get("REDIS_PORT", _integer(1, 65535), 6379),
             redis_password=redis_password,
             health_secret=health_secret,
+            intake_secret=intake_secret,
             auth_secret=auth_secret,
             login_username=reader.get("LOGIN_USERNAME", str, "operator"),
             login_password=login_password,
