@@ -109,6 +109,11 @@ def website_server_is_another(
         cure = "give the server that the website runs on"
         got = website_server.address
         yield Problem("website_server.address", "is that of existing_server", cure, got)
+    if website_server.docker_settings or website_server.install_docker:
+        # The guard cannot tell whose containers a restart of Docker stops.
+        cure = "set docker_settings and install_docker to false; Docker has to be there"
+        wrong = "restarts Docker, which counts as a touch of every vital container"
+        yield Problem("website_server.docker_settings", wrong, cure)
     if website_server.privilege.endswith("-password"):
         cure = "let its account be root, or use sudo without a password"
         yield Problem(

@@ -247,7 +247,10 @@ def test_the_program_only_composes() -> None:
 
 
 SOURCE = "{source: {path: website.py}}"
-SERVER = f"{{address: 198.51.100.8, user: deploy, privilege: sudo, host_key: {GOOD_KEY}}}"
+SERVER = (
+    "{address: 198.51.100.8, user: deploy, privilege: sudo, "
+    f"install_docker: false, docker_settings: false, host_key: {GOOD_KEY}}}"
+)
 # Each: what is changed in the good configuration; the key that is named; a part of what is said.
 BAD: list[tuple[str, str, str]] = [
     ("domian: a.example.org", "domian", "did you mean domain?"),
@@ -324,6 +327,11 @@ BAD: list[tuple[str, str, str]] = [
         f"{{website: {SOURCE}, website_server: {SERVER.replace(' sudo,', ' su-password,')}}}",
         "website_server.privilege",
         "asks for a password",
+    ),
+    (
+        f"{{website: {SOURCE}, website_server: {SERVER.replace('s: false', 's: true')}}}",
+        "website_server.docker_settings",
+        "counts as a touch of every vital container",
     ),
     (
         f"signing_upgrade: {json.dumps({**UPGRADE, 'container': 'shop'})}",
