@@ -50,7 +50,8 @@ def _create(cloud: Cloud) -> WebsiteServer:
     host_key = keys.public_line(host_seed, NAME)
     document = {
         "disable_root": False,
-        "users": [{"name": "root", "ssh_authorized_keys": [keys.public_line(seed, "owner")]}],
+        "users": [],
+        "ssh_authorized_keys": [keys.public_line(seed, "owner")],
         "ssh_deletekeys": True,
         "ssh_keys": {
             "ed25519_private": keys.private_key(host_seed, NAME),
