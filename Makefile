@@ -62,6 +62,7 @@ lint: setup
 	@for program in systems/*/__main__.py; do $(BIN)/mypy $$program; done
 	@MYPYPATH=testbed/apps/ledger/src $(BIN)/mypy testbed/apps/ledger/src/ledger
 	@MYPYPATH=testbed/apps/signer/src $(BIN)/mypy testbed/apps/signer/src/signer
+	@$(BIN)/mypy testbed/apps/website/website.py
 	@$(BIN)/shellcheck $(SHELL_SCRIPTS)
 	@$(BIN)/yamllint -s .
 

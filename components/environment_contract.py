@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from .secrets import Secret
+
 Presence = Literal["required", "optional", "forbidden"]
 """Whether a variable has to be there, may be there, or must not be."""
 
@@ -67,6 +69,8 @@ class Variable:
     either."""
     shape: Shape | None = None
     """What its value looks like."""
+    same_as: Secret | None = dataclasses.field(default=None, repr=False)
+    """The very secret that it has to be, which another app, perhaps on another server, has too."""
 
 
 Contract = Mapping[str, Variable]
@@ -102,6 +106,8 @@ def _problems(
             yield f"{name} is missing; give it in {_place(bool(variable.secret))}"
         elif variable.secret is not None and there and variable.secret != secret:
             yield f"{name} belongs in {_place(variable.secret)}, not in {_place(secret)}"
+        elif variable.same_as and secret and secrets[name] is not variable.same_as:
+            yield f"{name} must be the secret that another app has; give both the same"
         elif variable.shape and plain and not re.fullmatch(variable.shape.pattern, plain):
             yield f"{name} must be {variable.shape.words} (got {plain!r})"
 

@@ -1,5 +1,6 @@
 """Guards that see what is deployed: they refuse in a preview what no configuration can know."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,3 +84,50 @@ def meaning_of_move(before: Mapping[str, Any], after: Mapping[str, Any]) -> str 
         )
         raise ValueError(msg)
     return f"server.location: {means}; nothing serves meanwhile, some minutes"
+
+
+def one_flag_at_a_time(name: str, *, key: str) -> pulumi.ResourceHookBinding:
+    """Return hooks that let a flag flip only where the one before is verified, in previews too.
+
+    Args:
+        name: logical name of the cut-over, whose step has all of this in its document; makes the
+            hook's name unique.
+        key: the configuration key that says how many flags are flipped.
+    """
+
+    def check(args: pulumi.ResourceHookArgs) -> None:
+        before, after = (
+            (inputs or {}).get("stdin") for inputs in (args.old_inputs, args.new_inputs)
+        )
+        if isinstance(before, str) and isinstance(after, str):
+            refuse_jump(json.loads(before), json.loads(after), key=key)
+
+    hook = pulumi.ResourceHook(
+        f"{name}-one-flag-at-a-time", check, pulumi.ResourceHookOptions(on_dry_run=True)
+    )
+    return pulumi.ResourceHookBinding(before_update=[hook])
+
+
+def refuse_jump(before: Mapping[str, Any], after: Mapping[str, Any], *, key: str) -> None:
+    """Compare which flags are verified with which are to be flipped.
+
+    Raises:
+        ValueError: naming the key, the flags and the cure.
+    """
+    verified, wanted = before["flipped"], after["flipped"]
+    done, order = before["order"][:verified], after["order"]
+    kept = min(verified, wanted)
+    if order[:kept] != done[:kept]:
+        msg = (
+            f"{key}: the flags that are flipped, {', '.join(done)}, stand in another order now "
+            f"(got {', '.join(order)}): leave them where they are, or flip them back before"
+        )
+        raise ValueError(msg)
+    if wanted > verified + 1:
+        flags, first = ", ".join(order[verified:wanted]), order[verified]
+        msg = (
+            f"{key}: {flags} would flip at once, and each has to be verified before the next (got "
+            f"{wanted}, verified are {verified}): set it to {verified + 1}, which flips {first}, "
+            "run `up`, and go on from there"
+        )
+        raise ValueError(msg)

@@ -9,9 +9,9 @@ import yaml
 from rich.console import Console
 
 from homeport import smoke, stacks
-from homeport.cloud import commands, instance, lifecycle, shared_server
+from homeport.cloud import commands, instance, lifecycle, shared_server, website_server
 from homeport.cloud.instance import Cloud
-from homeport.cloud.names import SHARED_SERVER
+from homeport.cloud.names import SHARED_SERVER, WEBSITE_SERVER
 
 console = Console(highlight=False)
 
@@ -45,13 +45,14 @@ def run(system: str | None, stack: str) -> int:
 
 
 def neighbours(cloud: Cloud, aim: stacks.Target) -> None:
-    """Have the server of somebody else that a stack runs on, if its project has such a stack."""
+    """Have the servers of somebody else that a project's stacks run on, if there are any."""
     found = [_config(aim, stack) for stack in stacks.of(aim.project)]
-    uses = [
-        config for config in found if _of(config, "existing_server", "address") == SHARED_SERVER
-    ]
-    if uses:
-        shared_server.prepare(cloud, [str(each["domain"]) for each in uses])
+    shared = [each for each in found if _of(each, "existing_server", "address") == SHARED_SERVER]
+    if shared:
+        shared_server.prepare(cloud, [str(each["domain"]) for each in shared])
+    websites = [each for each in found if _of(each, "website_server", "address") == WEBSITE_SERVER]
+    if websites:
+        website_server.prepare(cloud, [str(_of(each, "website", "host")) for each in websites])
 
 
 def up(cloud: Cloud, aim: stacks.Target) -> int:

@@ -2,12 +2,17 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
-from homeport.cloud import shared_server
+from homeport.cloud import shared_server, website_server
 from homeport.cloud.contract import MachineryError
 from homeport.cloud.instance import Cloud
-from homeport.cloud.names import MANAGED_POSTGRES, PRIVATE_REGISTRY, SHARED_SERVER
+from homeport.cloud.names import (
+    MANAGED_POSTGRES,
+    PRIVATE_REGISTRY,
+    SHARED_SERVER,
+    WEBSITE_SERVER,
+)
 from homeport.cloud.shared_server import SharedServer
 
 SECRETS: Mapping[str, str] = {
@@ -43,7 +48,7 @@ def fit(cloud: Cloud, project: str, config: dict[str, Any]) -> dict[str, str]:
     Services of others, such as mail, are not there: what opens them is invented.
 
     Raises:
-        MachineryError: it names the cloud's shared server, which is not there.
+        MachineryError: it names a server of the cloud that is not there.
     """
     found: dict[str, str] = {}
     for part, key in SECRETS.items():
@@ -54,6 +59,11 @@ def fit(cloud: Cloud, project: str, config: dict[str, Any]) -> dict[str, str]:
             found[f"{project}:{key}"] = _secret(cloud, part)
     if f"{project}:existing_server_password" in found:
         found |= _use(_shared_server(cloud), project, config)
+    website = config.get(f"{project}:website_server")
+    if website and website.get("address") == WEBSITE_SERVER:
+        server = website_server.read(cloud) or _missing(cloud, WEBSITE_SERVER)
+        website |= {"address": server.address, "host_key": server.host_key}
+        found[f"{project}:website_server_private_key"] = server.private_key
     return found
 
 
@@ -66,14 +76,15 @@ def _secret(cloud: Cloud, part: str) -> str:
 
 
 def _shared_server(cloud: Cloud) -> SharedServer:
-    found = shared_server.read(cloud)
-    if found is None:
-        msg = (
-            f"the cloud {cloud.name} has no {SHARED_SERVER} yet: make it by "
-            f"`homeport cloud shared-server --name {cloud.name} HOSTNAME…`"
-        )
-        raise MachineryError(msg)
-    return found
+    return shared_server.read(cloud) or _missing(cloud, SHARED_SERVER)
+
+
+def _missing(cloud: Cloud, server: str) -> NoReturn:
+    msg = (
+        f"the cloud {cloud.name} has no {server} yet: make it by "
+        f"`homeport cloud {server.partition('.')[0]} --name {cloud.name} HOSTNAME…`"
+    )
+    raise MachineryError(msg)
 
 
 def _use(server: SharedServer, project: str, config: dict[str, Any]) -> dict[str, str]:

@@ -15,6 +15,7 @@ FOLDER = "/usr/local/lib/homeport"
 """Holds what units of the proxy run."""
 ABOUT = f"{FOLDER}/proxy.json"
 """Says what the proxy of the host is."""
+_RELOAD = "reload"
 _PROGRAM = ("standin.py", "_standin.py", "_homeport.py", "_sockets.py")
 
 
@@ -41,7 +42,13 @@ def reload(service: str, runs: str) -> Argv:
         runs: a path that is there once it runs as our unit says, not as its package started it.
     """
     text = (ASSETS / "standin" / "reload.sh").read_text()
-    return ("sh", "-c", text, "reload", service, runs)
+    return ("sh", "-c", text, _RELOAD, service, runs)
+
+
+def reloaded(argv: Sequence[str]) -> str | None:
+    """Return the service that a command has reloaded, where `reload` made it; the guard asks."""
+    made = len(argv) == 6 and (*argv[:2], argv[3]) == ("sh", "-c", _RELOAD)
+    return argv[4] if made else None
 
 
 def files(known: Mapping[str, Any]) -> Sequence[File]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import rich
 import typer
 
-from homeport.cloud import docker, lifecycle, process, served, shared_server, status
+from homeport.cloud import docker, lifecycle, process, served, shared_server, status, website_server
 from homeport.cloud.contract import MachineryError
 from homeport.cloud.instance import DEFAULT_NAME, load
 from homeport.cloud.servers import container_named
@@ -86,6 +86,15 @@ def shared(
     made = shared_server.prepare(load(name), hostnames)
     typer.echo(f"{made.address}, SSH on 22022; approve plans with:")
     typer.echo(f"  --key {shared_server.approver_key(load(name))}")
+
+
+@app.command("website-server")
+def website(
+    hostnames: Annotated[list[str], typer.Argument(help="Names that are to point there.")],
+    name: Name = DEFAULT_NAME,
+) -> None:
+    """Have a second server of somebody else, with Docker and a login as root."""
+    typer.echo(f"{website_server.prepare(load(name), hostnames).address}, SSH on 22")
 
 
 @app.command("images")

@@ -30,6 +30,9 @@ MANAGED_POSTGRES = "managed-postgres.example.com"
 SHARED_SERVER = "shared-server.example.com"
 """A server of somebody else, which a stack may use (`shared_server.py`)."""
 
+WEBSITE_SERVER = "website-server.example.com"
+"""A second one, which runs nothing but what a stack puts there (`website_server.py`)."""
+
 FRONT_NAMES = (*REGISTRIES, *ACME_NAMES, SHORT_LIVED, API, PACKAGE_MIRROR)
 """Everything that the front answers for."""
 

@@ -23,6 +23,8 @@ class Entry:
     """What happens."""
     touches: tuple[str, ...]
     """Labels of vital things."""
+    restarts: tuple[str, ...] = ()
+    """Proxies that are restarted while a stand-in serves their sites."""
 
 
 def whole(entries: Sequence[Entry]) -> str:
@@ -47,6 +49,10 @@ def text(number: int, entry: Entry) -> str:
     step = entry.step
     lines = [f"{number:>3}. {_sign(step)} {step.name}  ({step.kind}: {', '.join(step.operations)})"]
     lines += [f"     TOUCHES {label}" for label in entry.touches]
+    lines += [
+        f"     RESTARTS {service}, once nobody is connected; a stand-in serves its sites meanwhile"
+        for service in entry.restarts
+    ]
     if step.unseen:
         lines.append("     CANNOT BE SHOWN: what it is told is known only when it runs")
     if step.goes_with:

@@ -68,7 +68,12 @@ def prepared(aim: stacks.Target, operation: str, file: Path) -> Prepared:
     found = steps.planned(plan, state, told) if operation == "up" else steps.destroyed(state)
     labels = [*guard.vital.labels()]
     entries = tuple(
-        listing.Entry(step=step, touches=tuple(touching.touched(step, labels))) for step in found
+        listing.Entry(
+            step=step,
+            touches=tuple(touching.touched(step, labels)),
+            restarts=tuple(touching.restarted(step)),
+        )
+        for step in found
     )
     hidden = frozenset([*values.secrets(state), *_given_secrets(aim)])
     text = values.blotted(listing.whole(entries), hidden)

@@ -3,14 +3,16 @@
 Looked at is what a step names as its own: containers, volumes, databases, paths, arguments of
 commands, the host names of a proxy's site. What a file, an environment or a label merely mentions
 is no touch: an app may be told where the signing service is. A step that stops a whole service
-touches everything that runs in it. In doubt it is a touch.
+touches everything that runs in it. In doubt it is a touch. A proxy that restarts behind a stand-in
+(docs/adr/0019) is named, and is no touch: every site is served on.
 """
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from components.proxies import standin
 from homeport.guard.steps import GUARD, Step
 
 _MENTIONS = frozenset({"env", "envs", "environment", "labels", "meta", "connection"})
@@ -19,7 +21,9 @@ _TOOLS = frozenset({"program", "tools"})
 """Keys of the tools themselves, which do nothing before a step runs them."""
 _STATEMENTS = frozenset({"sql", "up", "down"})
 """Keys of SQL."""
-_READERS = frozenset({"dump", "probe", "verifysite", "settle", "stagedbackup", "stagedtrial"})
+_READERS = frozenset(
+    {"dump", "probe", "verifysite", "settle", "cutover", "stagedbackup", "stagedtrial"}
+)
 """Tools of a host that change nothing there but files and copies of their own."""
 _STOPS = re.compile(
     r"\b(?:restart|try-restart|stop|kill|disable|mask)\b(?:\s+-\S+)*\s+([\w@-]+)(?:\.service)?\b"
@@ -52,6 +56,23 @@ def touched(step: Step, vital: Iterable[str]) -> list[str]:
             # Nobody knows what becomes of what lies below.
             named |= {("mount", path.rstrip("/")) for path in _PATH.findall(command)}
     return [label for label in vital if _is_meant(label, named)]
+
+
+def restarted(step: Step) -> list[str]:
+    """Return the proxies that a step restarts behind a stand-in: their sites are served on."""
+    if not step.runs:
+        return []
+    commands = [*_argvs(step.acts_on)]
+    return sorted({service for argv in commands if (service := standin.reloaded(argv))})
+
+
+def _argvs(value: Any) -> Iterator[Sequence[str]]:  # noqa: ANN401 - any JSON
+    """Yield every list of texts below a value."""
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _argvs(item)
 
 
 def _is_meant(label: str, named: set[tuple[str, str]]) -> bool:

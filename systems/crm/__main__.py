@@ -19,7 +19,7 @@ from components.site import Site, SiteArgs
 from components.site_access import ClientAddress
 from components.site_routes import PathRoute
 from components.worker import Worker, WorkerArgs
-from systems.crm import contract
+from systems.crm import contract, signing, website
 from systems.crm.config import CrmConfig
 
 config = CrmConfig.load()
@@ -134,10 +134,17 @@ site = Site(
     ),
 )
 
+# The website's own server, and the way of the signing app to a newer version, where asked for.
+beside = website.run(config, site)
+signing_version = signing.upgrade(config, host, registry)
+
 pulumi.export("url", site.url)
 pulumi.export("address", machine.address)
 pulumi.export("ssh", machine.ssh_command)
 pulumi.export("release", app.release)
+pulumi.export("website", beside)
+pulumi.export("signing_version", signing_version)
 pulumi.export("release_settings", {"app": "app.image"})
 # What smoke.py needs to try the system as a user would.
 pulumi.export("health_login", agreed.health_login())
+pulumi.export("smoke_login", agreed.smoke_login())

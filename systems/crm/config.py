@@ -6,22 +6,12 @@ from pydantic import AfterValidator, Field
 
 from components.config import Given, GivenKey, Part, Settings, parts
 from components.config.guarding import Guard
-from components.config.network_values import Email, Hostname, HttpsUrl, Network
+from components.config.network_values import Hostname, Network
 from components.config.starter import ExistingServer
-from components.config.values import (
-    BucketName,
-    Flag,
-    Image,
-    Login,
-    Mib,
-    Port,
-    Rotation,
-    Seconds,
-    Text,
-    distinct,
-)
+from components.config.values import Image, Mib, Rotation, Seconds, distinct
 
 from . import rules
+from .others import Imap, Signing, SigningUpgrade, Smtp, Storage
 
 
 class App(parts.App):
@@ -59,64 +49,17 @@ class Redis(Part):
     """Its memory limit in MiB, three quarters of it for data."""
 
 
-class Storage(Part):
-    """A bucket at an S3 service; its secret key is `storage_secret_key`."""
-
-    endpoint: HttpsUrl = Field(examples=["https://fsn1.your-objectstorage.com"])
-    """The service's URL."""
-    region: Text = Field(examples=["fsn1"])
-    """The bucket's region."""
-    bucket: BucketName = Field(examples=["crm-files"])
-    """The bucket, which must exist."""
-    access_key_id: Text = Field(examples=["GK31c2f218a2e44f48"])
-    """The access key's id."""
-
-
-class Signing(Part):
-    """The document-signing API; its key is `signing_api_key`."""
-
-    host: Hostname = Field(examples=["sign.example.com"])
-    """The API's host name alone, without scheme and path."""
-    version: Annotated[Text, Field(pattern=r"^v[0-9]+$")] = "v1"
-    """The version of the API."""
-
-
-class MailServer(Part):
-    """A mail server."""
-
-    host: Hostname = Field(examples=["mail.example.com"])
-    """Its host name."""
-    port: Port
-    """Its port with TLS."""
-    username: Login = Field(examples=["crm"])
-    """The account."""
-
-
-class Smtp(MailServer):
-    """Where mail is sent; its password is `smtp_password`."""
-
-    port: Port = 465
-    """Its port with TLS."""
-    sender: Email = Field(examples=["crm@example.com"])
-    """Whom mail is from."""
-    deliver: Flag = False
-    """Whether mail goes to those it is for; otherwise all of it goes to `redirect_to`."""
-    redirect_to: Email | None = None
-    """Who gets all mail as long as `deliver` is false."""
-
-
-class Imap(MailServer):
-    """Where mail is read; its password is `imap_password`."""
-
-    port: Port = 993
-    """Its port with TLS."""
-
-
 class Website(Part):
     """The website whose forms arrive here; what it shows is `intake_secret`."""
 
     host: Hostname = Field(examples=["www.example.com"])
     """The website's host name."""
+    source: parts.Source | None = None
+    """Where its program comes from, if `website_server` runs it; otherwise somebody else does."""
+    memory_mib: Mib = 64
+    """Its memory limit in MiB."""
+    cutover: Annotated[int, Field(strict=True, ge=0)] = 0
+    """How many of the flags of `website.py` are flipped, in their order; one more at a time."""
 
 
 class SecretRotation(Part):
@@ -130,6 +73,8 @@ class SecretRotation(Part):
     """What signs sessions; everybody has to log in again."""
     health: Rotation = 1
     """What the authenticated health check is shown."""
+    login: Rotation = 1
+    """The password of the account that can log in."""
 
 
 class CrmConfig(Settings):
@@ -160,7 +105,12 @@ class CrmConfig(Settings):
     imap: Imap
     imap_password: Given
     """The password of `imap.username`."""
+    signing_upgrade: SigningUpgrade | None = None
     website: Website
+    website_server: ExistingServer | None = None
+    """The server that runs the website, another one than `existing_server`."""
+    website_server_private_key: GivenKey | None = None
+    """The private key that logs in there; your SSH agent without."""
     intake_secret: Given
     """What the website shows; its own CRM_INTAKE_SECRET."""
     site: Site = Site()

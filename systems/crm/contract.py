@@ -26,6 +26,8 @@ from components.sql import Access
 if TYPE_CHECKING:
     from .config import CrmConfig
 
+LOGIN = "operator"
+"""The account that can log in."""
 CONNECTIONS = 60
 """Of the app's user: two releases of app and worker run side by side during a deploy."""
 MIGRATOR_CONNECTIONS = 5
@@ -49,6 +51,7 @@ RESERVED = {
     "IMAP_USERNAME": "set imap.username",
     "EMAIL_REDIRECT_TO": "set smtp.redirect_to",
     "WEBSITE_HOST": "set website.host",
+    "LOGIN_USERNAME": "leave it to the program",
 }
 """What only the program sets, and which key to set instead."""
 
@@ -71,6 +74,8 @@ class Contract:
     """Signs sessions."""
     health: Secret
     """What the authenticated health check is shown."""
+    login: Secret
+    """The password of the account that can log in."""
 
     def variables(self) -> dict[str, str]:
         """Return the plain values of app and worker."""
@@ -96,6 +101,7 @@ class Contract:
             "IMAP_PORT": str(imap.port),
             "IMAP_USERNAME": imap.username,
             "WEBSITE_HOST": config.website.host,
+            "LOGIN_USERNAME": LOGIN,
         }
         return made | ({"EMAIL_REDIRECT_TO": smtp.redirect_to} if smtp.redirect_to else {})
 
@@ -107,6 +113,7 @@ class Contract:
             "REDIS_PASSWORD": self.redis.password,
             "AUTH_SECRET": self.auth,
             "HEALTH_SECRET": self.health,
+            "LOGIN_PASSWORD": self.login,
             "INTAKE_SECRET": config.intake_secret,
             "STORAGE_SECRET_KEY": config.storage_secret_key,
             "SIGNING_API_KEY": config.signing_api_key,
@@ -122,6 +129,7 @@ class Contract:
             **secrets,
             "AUTH_SECRET": Variable(secret=True, shape=at_least(32)),
             "HEALTH_SECRET": Variable(secret=True, shape=at_least(32)),
+            "LOGIN_PASSWORD": Variable(secret=True, shape=at_least(20)),
             "INTAKE_SECRET": Variable(secret=True, shape=at_least(16)),
             "APP_URL": Variable(shape=ORIGIN),
             "DATABASE_HOST": Variable(shape=HOST),
@@ -160,6 +168,10 @@ class Contract:
         """Return what the smoke test shows to the authenticated health check; secret."""
         return {"X-Health-Secret": self.health.value}
 
+    def smoke_login(self) -> dict[str, pulumi.Input[str]]:
+        """Return the login with which the smoke test opens a session; secret."""
+        return {"username": LOGIN, "password": self.login.value}
+
     def _connection(self, user: DatabaseUser) -> dict[str, str]:
         server = self.database.server
         return {
@@ -181,6 +193,7 @@ def agree(config: "CrmConfig", database: Database, redis: RedisServer) -> Contra
         writer=_user(config, database, "app", "read_write", CONNECTIONS),
         auth=_generated("auth-secret", rotation.auth),
         health=_generated("health-secret", rotation.health),
+        login=_generated("login-password", rotation.login),
     )
 
 

@@ -1,6 +1,7 @@
-"""What somebody would try first on crm, from outside: page, both health checks, a websocket."""
+"""What somebody would try first on crm, from outside: page, login, health, website."""
 
 import base64
+import dataclasses
 import hashlib
 
 from homeport import smoke
@@ -34,6 +35,30 @@ def checks(stack: smoke.Stack) -> list[Check]:
         answer = site.request("GET", "/").raise_for_status()
         return f"{len(answer.content)} bytes, {answer.headers['content-type']}"
 
+    def login() -> str:
+        with site.visit() as visit:
+            turned_away = visit.request("GET", "/account")
+            form = visit.request("GET", turned_away.headers["location"]).raise_for_status()
+            if 'type="password"' not in form.text:
+                msg = f"{turned_away.headers['location']} has no form with a password"
+                raise ValueError(msg)
+            right = stack.outputs["smoke_login"]
+            guess = visit.request("POST", "/login", data={**right, "password": "guessed"})
+            equal("status of a guess", guess.status_code, 422)
+            answer = visit.request("POST", "/login", data=right)
+            equal("status of the login", answer.status_code, 303)
+            page = visit.request("GET", answer.headers["location"]).raise_for_status().text
+        return f"logged in as {equal('user', _user(page), right['username'])}"
+
+    def website() -> str:
+        about = stack.outputs["website"]
+        hostname = str(about["url"]).removeprefix("https://")
+        other = dataclasses.replace(site, hostname=hostname, address=str(about["address"]))
+        other.request("GET", "/").raise_for_status()
+        seen = dict(other.request("GET", "/api/cutover").raise_for_status().json())
+        equal("its secret, as crm sees it", seen.pop("secret"), "ok")
+        return f"{about['url']}: " + ", ".join(f"{key} {how}" for key, how in seen.items())
+
     def websocket() -> str:
         answer = site.request("GET", "/ws/echo", headers=UPGRADE)
         equal("status", answer.status_code, 101)
@@ -59,12 +84,22 @@ def checks(stack: smoke.Stack) -> list[Check]:
         site.request("DELETE", path).raise_for_status()
         return f"{path} written, read and removed"
 
+    beside = [
+        Check(name="the website is there, and crm takes the secret that it shows", probe=website)
+    ]
     return [
         Check(name="the app is healthy and is this release", probe=health),
         Check(name="whoever shows the secret sees that db and redis are well", probe=inside),
         Check(name="the page opens", probe=page),
+        Check(name="the login page lets in who knows the password, and nobody else", probe=login),
         Check(name="HTTP is redirected to HTTPS", probe=site.redirects),
         Check(name="the proxy tells who asks, and a client cannot lie about it", probe=forwarded),
         Check(name="a websocket opens through the proxy", probe=websocket),
         Check(name="a record is written, read and removed", probe=entry),
+        *(beside if stack.outputs.get("website") else []),
     ]
+
+
+def _user(page: str) -> str:
+    """Return whom the account's page is of."""
+    return page.partition('<strong id="user">')[2].partition("</strong>")[0]

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints everything of the owner's that could have been harmed: files with hash, mode, owner and time, containers with id,
-# start and restarts, volumes' content, rows. Two equal listings mean that nothing was.
+# start and restarts, volumes' content, rows, nginx's start. Two equal listings mean that nothing was, and nobody restarted.
 set -eu
 for path in /etc/nginx/nginx.conf /etc/nginx/sites-available /etc/nginx/sites-enabled/shop /etc/nginx/sites-enabled/sign \
 	/etc/ssl/owner /var/www/shop /srv/signing /etc/ssh/sshd_config /etc/ssh/sshd_config.d/20-owner.conf /root/.docker; do
@@ -14,6 +14,7 @@ docker network inspect -f '{{.Name}} {{.Id}} {{.Created}}' signing
 docker volume inspect -f '{{.Name}} {{.CreatedAt}}' signing-data signing-db-data
 tar -C /var/lib/docker/volumes/signing-data/_data --sort=name -c . | sha256sum
 docker exec -u postgres signing-db pg_dump -U signer signing | grep -v '^.\(un\)\?restrict ' | sha256sum
+systemctl show -p ExecMainStartTimestamp nginx.service
 for site in shop sign; do
 	path=/
 	[ "$site" = shop ] || path=/api/health

@@ -34,8 +34,9 @@ class Load:
         rate: float = 40,
         patience_seconds: float = TIMEOUT_SECONDS,
         release_of: Callable[[httpx.Response], str] = by_header,
+        scheme: str = "https",
     ) -> None:
-        self._url = f"https://{address}{path}"
+        self._url = f"{scheme}://{address}{path}"
         self._hostname = hostname
         self._context = ssl.create_default_context(cafile=ca)
         self._rate = rate

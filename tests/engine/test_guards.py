@@ -1,4 +1,4 @@
-"""A volume that would shrink is refused by a preview of the real engine."""
+"""What a preview of the real engine refuses: a volume that would shrink, two flags at once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,3 +65,44 @@ def test_a_volume_may_grow_but_a_preview_refuses_to_shrink_it(
     assert [volume.size for volume in service.client().volumes.get_all()] == [20]
 
     assert plan(30, "up")[0] == 0
+
+
+FLAGS = """
+    import json
+
+    import pulumi
+    import pulumi_command as command
+    from components.guards import one_flag_at_a_time
+
+    config = pulumi.Config()
+    document = {"flipped": config.require_int("flipped"), "order": ["A", "B", "C"]}
+    command.local.Command(
+        "it",
+        # The second flag never works.
+        create="! grep -q '\\"flipped\\": 2'",
+        stdin=json.dumps(document),
+        opts=pulumi.ResourceOptions(hooks=one_flag_at_a_time("it", key="cutover")),
+    )
+"""
+
+
+def test_a_flag_flips_only_where_the_one_before_is_verified(engine: Engine, tmp_path: Path) -> None:
+    project = engine.project(tmp_path / "project", FLAGS)
+
+    def plan(flipped: int, command: str = "preview") -> tuple[int, str]:
+        engine.run("config", "set", "flipped", str(flipped), cwd=project)
+        yes = [] if command == "preview" else ["--yes", "--skip-preview"]
+        done = engine.run(command, *yes, cwd=project, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    assert plan(0, "up")[0] == 0
+    code, said = plan(2)
+    assert code != 0
+    assert "cutover: A, B would flip at once" in said
+    assert plan(1)[0] == 0
+    assert plan(1, "up")[0] == 0
+    assert plan(2, "up")[0] != 0, "it is not seen to work"
+    code, said = plan(3)
+    assert code != 0
+    assert "verified are 1" in said
+    assert plan(0, "up")[0] == 0

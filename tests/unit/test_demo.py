@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from homeport import demo, paths, stacks
-from homeport.cloud import shared_server
+from homeport.cloud import shared_server, website_server
 from homeport.cloud.instance import Cloud
 from homeport.guard import run as guard
 
@@ -18,13 +18,17 @@ def target(project: Path, stack: str = "staging") -> stacks.Target:
     return stacks.Target(project=project, stack=stack, cloud=None)
 
 
-def test_a_shared_server_is_prepared_for_all_stacks_that_name_it(
+def test_servers_of_others_are_prepared_for_all_stacks_that_name_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     prepared: list[list[str]] = []
-    monkeypatch.setattr(shared_server, "prepare", lambda _cloud, names: prepared.append(names))
+    for server in (shared_server, website_server):
+        monkeypatch.setattr(server, "prepare", lambda _cloud, names: prepared.append(names))
     demo.neighbours(CLOUD, target(paths.SYSTEMS / "crm"))
-    assert prepared == [["staging.crm.example.com", "crm.example.com"]]
+    assert prepared == [
+        ["staging.crm.example.com", "crm.example.com"],
+        ["staging.website.example.com", "website.example.com"],
+    ]
 
 
 @pytest.mark.parametrize("project", [paths.ROOT, paths.SYSTEMS / "isis"])
@@ -35,7 +39,8 @@ def test_a_project_with_servers_of_its_own_needs_none(
         msg = "nobody asked for it"
         raise AssertionError(msg)
 
-    monkeypatch.setattr(shared_server, "prepare", prepare)
+    for server in (shared_server, website_server):
+        monkeypatch.setattr(server, "prepare", prepare)
     demo.neighbours(CLOUD, target(project))
 
 

@@ -129,3 +129,15 @@ def test_without_a_contract_nothing_is_told() -> None:
     deployed = record(lambda: App("web", args(AppArgs)))
     (step,) = [made for made in deployed.resources if "-switch-" in made.name]
     assert "contract" not in json.loads(str(step.inputs["stdin"]))
+
+
+def test_a_secret_that_another_app_has_too_is_that_very_secret() -> None:
+    def deployed(*, same: bool) -> None:
+        shared = given()
+        own = shared if same else given()
+        contract = {"INTAKE_SECRET": Variable(secret=True, same_as=shared)}
+        args(AppArgs, contract=contract, secrets={"INTAKE_SECRET": own})
+
+    record(lambda: deployed(same=True), secrets={"password": PASSWORD})
+    with pytest.raises(ValueError, match="INTAKE_SECRET must be the secret that another app has"):
+        record(lambda: deployed(same=False), secrets={"password": PASSWORD})

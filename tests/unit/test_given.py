@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from homeport import given
-from homeport.cloud import shared_server
+from homeport.cloud import shared_server, website_server
 from homeport.cloud.contract import MachineryError
 from homeport.cloud.instance import Cloud
 from homeport.cloud.shared_server import SharedServer
+from homeport.cloud.website_server import WebsiteServer
 
 SERVER = SharedServer(
     address="198.18.0.20",
@@ -74,6 +75,23 @@ def test_another_server_and_its_approvers_are_left_alone(cloud: Cloud) -> None:
     found = given.fit(cloud, "crm", values)
     assert values == config(address="198.51.100.7")
     assert "crm:existing_server_password" not in found
+
+
+def test_the_websites_server_is_named_with_its_key(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = WebsiteServer(address="198.18.0.21", host_key="ssh-ed25519 W", private_key="its key")
+    monkeypatch.setattr(website_server, "read", lambda _cloud: made)
+    values = {
+        "crm:website_server": {"address": "website-server.example.com", "host_key": "ssh-ed25519 X"}
+    }
+    assert given.fit(cloud, "crm", values) == {"crm:website_server_private_key": "its key"}
+    about = values["crm:website_server"]
+    assert (about["address"], about["host_key"]) == ("198.18.0.21", "ssh-ed25519 W")
+    monkeypatch.setattr(website_server, "read", lambda _cloud: None)
+    about["address"] = "website-server.example.com"
+    with pytest.raises(MachineryError, match="homeport cloud website-server --name trial"):
+        given.fit(cloud, "crm", values)
 
 
 def test_a_cloud_without_a_shared_server_says_how_to_make_it(

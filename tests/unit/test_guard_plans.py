@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from components.proxies import nginx
 from homeport import stacks
 from homeport.guard import listing, plans, steps, touching, values
 
@@ -216,6 +217,16 @@ def test_a_step_that_stops_a_service_touches_everything_in_it() -> None:
     assert acting(restart) == ["container:signing-app"]
     assert acting({"then": [["systemctl", "stop", "nginx"]]}) == ["vhost:sign.example.com"]
     assert acting({"then": [["systemctl", "reload", "nginx"]]}) == []
+
+
+def test_a_proxy_that_restarts_behind_a_stand_in_is_named_and_no_touch() -> None:
+    document = {"files": [{"path": "/etc/nginx/x.conf", "content": ""}], "then": [nginx.RELOAD]}
+    [step] = planned(adds=command(document=document))
+    assert touching.touched(step, VITAL) == []
+    entry = listing.Entry(step=step, touches=(), restarts=tuple(touching.restarted(step)))
+    assert "RESTARTS nginx, once nobody is connected; a stand-in serves" in listing.text(1, entry)
+    [step] = planned(adds=command(document={"then": [["systemctl", "reload", "nginx"]]}))
+    assert touching.restarted(step) == []
 
 
 def test_tools_that_only_read_touch_nothing() -> None:

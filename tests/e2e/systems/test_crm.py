@@ -1,7 +1,7 @@
 """Crm on a server of somebody else: both stacks through their lives, and nobody is harmed."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from homeport import paths, smoke, stacks
-from homeport.cloud import shared_server
+from homeport.cloud import foreign, shared_server, website_server
 from homeport.cloud.instance import Cloud
 from homeport.guard import run as guard
 from tests.e2e.conftest import until
@@ -17,6 +17,23 @@ from tests.e2e.load import Load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 DOMAINS = ["crm.example.com", "staging.crm.example.com"]
+WEBSITES = ["website.example.com", "staging.website.example.com"]
+WEBSITE = paths.ROOT / "testbed/apps/website/website.py"
+UPGRADE: dict[str, Any] = {
+    "container": "signing-app",
+    "version": "1.13.1",
+    "database_container": "signing-db",
+    "database": "signing",
+    "volumes": ["signing-data"],
+    "files": ["/srv/signing"],
+    "stages": [
+        {
+            "version": version,
+            "image": f"registry.example.com/homeport/signer:{version}@sha256:{'0' * 64}",
+        }
+        for version in ("2.0.0", "2.11.0")
+    ],
+}
 NEXT = f"registry.example.com/homeport/ledger:1.1.0@sha256:{'0' * 64}"
 
 
@@ -31,18 +48,21 @@ class Crm:
         (project / "Pulumi.yaml").write_text(yaml.safe_dump(about))
         self.cloud, self.aim = cloud, stacks.Target(project=project, stack=stack, cloud=cloud)
         self.shown = ""
+        self.set("website", source={"path": str(WEBSITE)})
 
     def set(self, part: str, **values: Any) -> None:
         """Change keys of a part in the stack file."""
         file = self.aim.project / f"Pulumi.{self.aim.stack}.yaml"
         document = yaml.safe_load(file.read_text())
-        document["config"][f"crm:{part}"] |= values
+        keys = document["config"]
+        keys[f"crm:{part}"] = {**keys.get(f"crm:{part}", {}), **values}
         file.write_text(yaml.safe_dump(document, sort_keys=False))
 
-    def approve(self, operation: str = "up") -> bool:
+    def approve(self, operation: str = "up", touch: Sequence[str] = ()) -> bool:
         """Approve a plan; False when there is nothing to do."""
         self.shown = ""
-        asked = guard.Asked(operation=operation, key=shared_server.approver_key(self.cloud))
+        key = shared_server.approver_key(self.cloud)
+        asked = guard.Asked(operation=operation, touch=touch, key=key)
         return guard.approve(self.aim, asked, show=self._show, agreed=lambda: True) is not None
 
     def _show(self, text: str) -> None:
@@ -56,6 +76,22 @@ class Crm:
     def release(self) -> str:
         return str(stacks.outputs(self.aim)["release"])
 
+    def website(self) -> smoke.Site:
+        """The website on its server."""
+        about = stacks.outputs(self.aim)["website"]
+        name, ca = str(about["url"]).removeprefix("https://"), str(self.cloud.ca_file)
+        return smoke.Site(hostname=name, address=str(about["address"]), ca_file=ca)
+
+    def neighbours(self) -> str:
+        """Everything of the neighbours', once nobody stands in for their nginx any more."""
+        asked = "systemctl is-active homeport-return.service || :"
+
+        def settled() -> bool:
+            return shared_server.console(self.cloud, asked).strip() != "active"
+
+        until(settled, 60, "nginx to serve by itself")
+        return shared_server.listing(self.cloud)
+
     def broken(self) -> list[smoke.Result]:
         """Run the project's own smoke checks; return those that do not hold."""
         checks = smoke.declared(self.aim.project, smoke.deployed(self.aim))
@@ -66,6 +102,7 @@ class Crm:
 def before(cloud: Cloud) -> str:
     """Everything of the neighbours', before anybody else came."""
     shared_server.prepare(cloud, DOMAINS)
+    website_server.prepare(cloud, WEBSITES)
     return shared_server.listing(cloud)
 
 
@@ -76,22 +113,52 @@ def crm(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Crm]:
     made = Crm(cloud, "staging", tmp_path_factory.mktemp("staging"))
-    assert made.run() == 0
+    address = shared_server.prepare(cloud, DOMAINS).address
+    shop = Load(address, "shop.example.org", str(cloud.ca_file), path="/", rate=8, scheme="http")
+    with shop:
+        assert made.run() == 0
+    assert shop.lost == {}
     yield made
     # The last test destroys it; where that was not reached, nothing else stops the next run.
     if stacks.outputs(made.aim) and made.approve("destroy"):
         guard.run(made.aim, "destroy")
 
 
+def but_nginx(listing: str) -> list[str]:
+    """Leave out since when nginx runs."""
+    return [line for line in listing.splitlines() if not line.startswith("ExecMainStart")]
+
+
 def test_staging_comes_up_passes_every_smoke_check_and_harms_nobody(crm: Crm, before: str) -> None:
+    assert "RESTARTS nginx" in crm.shown
     assert crm.broken() == []
-    assert shared_server.listing(crm.cloud) == before
+    after = crm.neighbours()
+    assert after != before, "nginx has its drop-in, and was restarted behind a stand-in"
+    assert but_nginx(after) == but_nginx(before)
 
 
 def test_nothing_is_left_to_approve_and_nothing_runs_without(crm: Crm) -> None:
     assert not crm.approve()
     refused = stacks.run(crm.aim, "up", ["--yes", "--skip-preview"])
     assert refused != 0
+
+
+def test_the_flags_of_the_website_flip_one_after_the_other(crm: Crm) -> None:
+    def seen() -> dict[str, str]:
+        found: dict[str, str] = crm.website().request("GET", "/api/cutover").json()
+        return found
+
+    assert seen() == {"secret": "ok", "crm": "off", "login": "off", "inbox": "open"}
+    crm.set("website", cutover=2)
+    with pytest.raises(stacks.StackError, match="CRM_INTAKE, CRM_LOGIN would flip at once"):
+        crm.approve()
+    crm.set("website", cutover=1)
+    assert crm.run() == 0
+    assert seen() == {"secret": "ok", "crm": "ok", "login": "off", "inbox": "open"}
+    form = {"description": "from the website", "amount": "12.50"}
+    assert crm.website().request("POST", "/contact", data=form).status_code == 200
+    arrived = smoke.deployed(crm.aim).site.request("GET", "/api/entries").json()["entries"]
+    assert "from the website" in [entry["description"] for entry in arrived]
 
 
 def test_only_the_app_listens_and_only_on_the_loopback(crm: Crm) -> None:
@@ -118,26 +185,30 @@ def test_a_plan_that_touches_a_vital_thing_is_refused_unrun(crm: Crm, before: st
     crm.set("guard", vital=vital["config"]["crm:guard"]["vital"])
     crm.set("redis", memory_mib=128)
     assert not crm.approve()
-    assert shared_server.listing(crm.cloud) == before
+    assert but_nginx(crm.neighbours()) == but_nginx(before)
 
 
 def test_a_release_that_never_gets_healthy_leaves_the_old_one_serving(
-    crm: Crm, before: str
+    crm: Crm,
 ) -> None:
-    served = crm.release()
+    served, before = crm.release(), crm.neighbours()
     crm.set("app", environment={"LOG_LEVEL": "INFO", "FAIL_MODE": "never-healthy"})
     crm.set("app", start_timeout_seconds=15)
     assert crm.run() != 0
     site = smoke.deployed(crm.aim).site
     assert site.request("GET", "/healthz").json()["release"] == served
-    assert shared_server.listing(crm.cloud) == before
+    assert crm.neighbours() == before
     crm.set("app", environment={"LOG_LEVEL": "INFO"}, start_timeout_seconds=120)
 
 
-def test_a_release_under_load_loses_no_request(crm: Crm, before: str) -> None:
-    site = smoke.deployed(crm.aim).site
+def test_a_release_under_load_loses_no_request_while_the_upgrade_is_tried_and_a_flag_goes_back(
+    crm: Crm,
+) -> None:
+    site, before = smoke.deployed(crm.aim).site, crm.neighbours()
     served = site.request("GET", "/healthz").json()["release"]
     crm.set("app", image=NEXT)
+    crm.set("signing_upgrade", **UPGRADE)
+    crm.set("website", cutover=0)
     ca_file = str(crm.cloud.ca_file)
     with Load(site.address, site.hostname, ca_file, path="/healthz", rate=15) as seen:
         assert crm.run() == 0
@@ -145,7 +216,21 @@ def test_a_release_under_load_loses_no_request(crm: Crm, before: str) -> None:
     assert seen.lost == {}
     assert set(seen.releases) == {served, crm.release()}
     assert crm.broken() == []
-    assert shared_server.listing(crm.cloud) == before
+    assert crm.website().request("GET", "/api/cutover").json()["crm"] == "off"
+    assert crm.neighbours() == before
+
+
+def test_the_upgrade_of_the_signing_app_needs_its_names_and_its_own_backup(crm: Crm) -> None:
+    before = crm.neighbours()
+    crm.set("signing_upgrade", proceed=True)
+    with pytest.raises(stacks.StackError) as refused:
+        crm.approve()
+    touched = [line.split(" ")[0] for line in str(refused.value).splitlines()]
+    assert {"container:signing-app", "database:signing", "volume:signing-data"} <= set(touched)
+    # The backup that was tried while it served is the one that counts; it is not run here.
+    assert crm.approve(touch=touched)
+    assert crm.neighbours() == before
+    crm.set("signing_upgrade", proceed=False)
 
 
 def test_production_comes_up_beside_it_by_sudo_and_both_go_without_a_trace(
@@ -156,7 +241,7 @@ def test_production_comes_up_beside_it_by_sudo_and_both_go_without_a_trace(
     assert production.broken() == []
     assert not production.approve()
     assert crm.broken() == []
-    assert shared_server.listing(crm.cloud) == before
+    assert but_nginx(crm.neighbours()) == but_nginx(before)
     with pytest.raises(stacks.StackError, match=r"protected, and not to be destroyed: .*-volume"):
         production.approve("destroy")
     assert production.broken() == []
@@ -164,9 +249,10 @@ def test_production_comes_up_beside_it_by_sudo_and_both_go_without_a_trace(
     assert production.run() == 0
     assert production.run("destroy") == 0
     assert crm.run("destroy") == 0
-    assert shared_server.listing(crm.cloud) == before
+    assert but_nginx(crm.neighbours()) == but_nginx(before)
     left = (
         "(docker ps -a --format '{{.Names}}'; docker volume ls -q; docker network ls; ls /opt;"
         " cut -d: -f1 /etc/passwd) | grep -e crm- -e homeport || :"
     )
-    assert shared_server.console(crm.cloud, left) == ""
+    for server in (shared_server.NAME, website_server.NAME):
+        assert foreign.console(crm.cloud, server, left) == ""

@@ -1,17 +1,22 @@
 """Crm without an engine: both stacks as reviewed, what holds in them, and what is refused."""
 
+import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pulumi
 import pytest
 
+from components.config.guarding import Guard as GuardRules
 from components.config.reference import markdown
+from homeport.guard.touching import touched
 from systems.crm import contract
 from systems.crm.config import CrmConfig
 from tests.bad_config import CANARY, GOOD_KEY
-from tests.recorder import record
+from tests.recorder import Deployment, Secret, record
 from tests.stacks.systems.shipped import STACKS, System, document
+from tests.unit.test_guard_plans import command, planned
 
 GIVEN = {
     "existing_server_password": "an-owner's password",
@@ -22,6 +27,7 @@ GIVEN = {
     "imap_password": "an-imap-password",
     "intake_secret": "what-the-website-shows",
 }
+DIGEST = f"sha256:{'0' * 64}"
 MAIL = {"host": "mail.example.org", "username": "crm"}
 GOOD: dict[str, Any] = {
     "domain": "crm.example.org",
@@ -53,7 +59,25 @@ GOOD: dict[str, Any] = {
     "website": {"host": "www.example.org"},
     **{key: {"secure": value} for key, value in GIVEN.items()},
 }
+UPGRADE: dict[str, Any] = {
+    "container": "signing-app",
+    "version": "1.13.1",
+    "database_container": "signing-db",
+    "database": "signing",
+    "volumes": ["signing-data"],
+    "files": ["/srv/signing"],
+    "stages": [
+        {"version": "2.0.0", "image": f"registry.example.com/homeport/signer:2.0.0@{DIGEST}"},
+        {"version": "2.11.0", "image": f"registry.example.com/homeport/signer:2.11.0@{DIGEST}"},
+    ],
+}
 CRM = System(name="crm", load=CrmConfig.load, secrets=GIVEN, good=GOOD)
+
+
+@pytest.fixture(autouse=True)
+def in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be where Pulumi runs the program: the website's source is named from there."""
+    monkeypatch.chdir(CRM.folder)
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -135,6 +159,67 @@ def test_mail_is_redirected_on_staging_and_never_in_production(stack: str, prese
     assert found["SIGNING_HOST"]["shape"]["words"].startswith("a host name alone")
 
 
+def with_upgrade(**changes: Any) -> Deployment:
+    """Production, asked to bring the signing app to a newer version."""
+    changed = {**CRM.config("production"), "crm:signing_upgrade": {**UPGRADE, **changes}}
+    with mock.patch.object(System, "config", return_value=changed):
+        return CRM.run("production")
+
+
+def test_the_signing_app_is_upgraded_in_stages_only_when_told_and_after_a_trial() -> None:
+    commands = {s.name: s for s in with_upgrade(proceed=True).of_type("Command")}
+    told = json.loads(commands["signing-run"].inputs["stdin"])
+    assert [stage["version"] for stage in told["stages"]] == ["2.0.0", "2.11.0"]
+    assert told["stages"][0]["counts"] == {"documents": "SELECT count(*) FROM envelopes"}
+    assert "signing-trial" in commands["signing-run"].options.dependencies[-1]
+    tried = {s.name for s in with_upgrade().of_type("Command") if s.name.startswith("signing-")}
+    assert tried == {
+        *("signing-image-2.0.0", "signing-image-2.11.0", "signing-backup", "signing-trial"),
+    }
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_first_plan_touches_nothing_vital_on_either_server(stack: str) -> None:
+    vital = list(GuardRules.model_validate(CRM.config(stack)["crm:guard"]).vital.labels())
+    touches = {}
+    for one in CRM.run(stack).of_type("Command"):
+        inputs = {key: unsealed(item) for key, item in one.inputs.items()}
+        [step] = planned(adds={**inputs, "connection": {}})
+        touches[one.name] = touched(step, vital)
+    assert {name: labels for name, labels in touches.items() if labels} == {}
+
+
+def unsealed(item: Any) -> Any:
+    return item.value if isinstance(item, Secret) else item
+
+
+def test_the_upgrade_touches_vital_things_and_what_leads_to_it_does_not() -> None:
+    vital = list(GuardRules.model_validate(CRM.config("production")["crm:guard"]).vital.labels())
+    seen = {}
+    for name in ("backup", "trial", "run"):
+        made = document(with_upgrade(proceed=True), f"signing-{name}")
+        [step] = planned(adds=command(f"staged{name}", made))
+        seen[name] = touched(step, vital)
+    assert (seen["backup"], seen["trial"]) == ([], [])
+    assert {"container:signing-app", "database:signing", "volume:signing-data"} <= {*seen["run"]}
+
+
+def test_the_website_has_its_part_of_the_secrets_and_no_other() -> None:
+    made = CRM.run("production")
+    (step,) = [s for s in made.of_type("Command") if s.name.startswith("website-secrets")]
+    assert isinstance(step.inputs["stdin"], Secret)
+    told = str(step.inputs["stdin"].value)
+    assert [key for key, value in GIVEN.items() if value in told] == ["intake_secret"]
+    agreed = document(made, "website-switch-")["contract"]
+    assert [each["name"] for each in agreed if each["secret"]] == ["CRM_INTAKE_SECRET"]
+
+
+def test_the_flags_of_the_website_flip_in_their_order_and_crm_is_asked_each_time() -> None:
+    told = document(CRM.run("production"), "website-cutover-verified")
+    assert told["order"] == ["CRM_INTAKE", "CRM_LOGIN", "INBOX"]
+    assert [check["contains"] for check in told["checks"]] == ['"secret": "ok"', '"crm": "off"']
+
+
 def test_every_variable_of_the_program_is_reserved() -> None:
     made = CRM.run("staging")
     (app,) = [
@@ -161,6 +246,11 @@ def test_the_program_only_composes() -> None:
     assert len((CRM.folder / "__main__.py").read_text().splitlines()) <= 150
 
 
+SOURCE = "{source: {path: website.py}}"
+SERVER = (
+    "{address: 198.51.100.8, user: deploy, privilege: sudo, "
+    f"install_docker: false, docker_settings: false, host_key: {GOOD_KEY}}}"
+)
 # Each: what is changed in the good configuration; the key that is named; a part of what is said.
 BAD: list[tuple[str, str, str]] = [
     ("domian: a.example.org", "domian", "did you mean domain?"),
@@ -223,6 +313,41 @@ BAD: list[tuple[str, str, str]] = [
     ("{existing_server: {memory_mib: 1024}}", "postgres.memory_mib", "does not fit"),
     ("site: {max_body_mib: 0}", "site.max_body_mib", "is less than 1"),
     ("site: {cdn_networks: [173.245.48.1/20]}", "site.cdn_networks[0]", "bits set beyond"),
+    ("website: {host: crm.example.org}", "website.host", "is the domain itself"),
+    ("website: {cutover: -1}", "website.cutover", ""),
+    ("website: {cutover: 4}", "website.cutover", "in their order they are CRM_INTAKE, CRM_LOGIN"),
+    ("website: {source: {path: website.py}}", "website_server", "website.source is given"),
+    (f"website_server: {SERVER}", "website.source", "is missing, and website_server is given"),
+    (
+        f"{{website: {SOURCE}, website_server: {SERVER.replace('.8,', '.7,')}}}",
+        "website_server.address",
+        "is that of existing_server",
+    ),
+    (
+        f"{{website: {SOURCE}, website_server: {SERVER.replace(' sudo,', ' su-password,')}}}",
+        "website_server.privilege",
+        "asks for a password",
+    ),
+    (
+        f"{{website: {SOURCE}, website_server: {SERVER.replace('s: false', 's: true')}}}",
+        "website_server.docker_settings",
+        "counts as a touch of every vital container",
+    ),
+    (
+        f"signing_upgrade: {json.dumps({**UPGRADE, 'container': 'shop'})}",
+        "signing_upgrade.container",
+        "is not among guard.vital.containers",
+    ),
+    (
+        f"signing_upgrade: {json.dumps({**UPGRADE, 'version': '2.0.0'})}",
+        "signing_upgrade.stages[0].version",
+        "occurs twice",
+    ),
+    (
+        f"signing_upgrade: {json.dumps({**UPGRADE, 'stages': []})}",
+        "signing_upgrade.stages",
+        "",
+    ),
     ("redis: {memory_mib: 1}", "redis.memory_mib", ""),
     ("redis: {image: redis}", "redis.image", ""),
 ]
@@ -241,8 +366,11 @@ def test_a_preview_of_crm_refuses(change: str, path: str, said: str, tmp_path: P
 
 
 def test_images_have_digests_where_that_is_asked_for(tmp_path: Path) -> None:
-    found = CRM.refused("images: {require_digest: true}", tmp_path)
-    assert set(found) == {"app.image", "postgres.image", "redis.image"}
+    bare = json.dumps(UPGRADE).replace(f"@{DIGEST}", "")
+    change = f"{{images: {{require_digest: true}}, signing_upgrade: {bare}}}"
+    stages = {f"signing_upgrade.stages[{index}].image" for index in range(2)}
+    found = CRM.refused(change, tmp_path)
+    assert set(found) == {"app.image", "postgres.image", "redis.image", *stages}
 
 
 def test_two_stacks_on_one_server_need_ports_of_their_own_and_to_say_so(tmp_path: Path) -> None:
@@ -260,3 +388,16 @@ def test_two_stacks_on_one_server_need_ports_of_their_own_and_to_say_so(tmp_path
     found = CRM.refused("existing_server: {shared: true}", tmp_path)
     assert set(found) == {"app.port"}
     assert "is the port of stack production on the same server" in found["app.port"]
+
+
+def test_two_stacks_have_websites_of_their_own_on_servers_that_both_call_shared(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "Pulumi.production.yaml").write_text(
+        "config:\n  crm:website: {host: www.example.org}\n"
+        "  crm:website_server: {address: 198.51.100.8, shared: true}\n"
+    )
+    (tmp_path / "Pulumi.staging.yaml").write_text("config: {}\n")
+    found = CRM.refused(f"{{website: {SOURCE}, website_server: {SERVER}}}", tmp_path)
+    assert set(found) == {"website.host", "website_server.address"}
+    assert "is the website of stack production too" in found["website.host"]

@@ -1,4 +1,4 @@
-"""The authenticated health check, and how it asks a Redis: a socket that speaks its protocol."""
+"""What wants a secret to be shown, health check and intake, and how a Redis is asked."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,11 +36,11 @@ async def listening(*answers: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
         yield server.sockets[0].getsockname()[1], asked
 
 
-async def ask(headers: dict[str, str], **env: str) -> httpx.Response:
+async def ask(headers: dict[str, str], path: str = "/api/health", **env: str) -> httpx.Response:
     app = create_app(Settings.load({"DATABASE_URL": NO_DATABASE, "RELEASE": "v7", **env}), Drain())
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://ledger") as client:
-        return await client.get("/api/health", headers=headers)
+        return await client.get(path, headers=headers)
 
 
 async def test_without_a_secret_of_its_own_there_is_no_such_check() -> None:
@@ -65,6 +65,19 @@ async def test_who_shows_it_is_told_of_each_service() -> None:
     assert answer.status_code == 503, "there is no database here"
     assert answer.json()["redis"] == "ok"
     assert answer.json()["db"] != "ok"
+
+
+@pytest.mark.parametrize(
+    ("shown", "secret", "status"), [(SECRET, SECRET, 200), ("wrong", SECRET, 401), ("", "", 404)]
+)
+async def test_the_intake_is_open_to_who_shows_its_own_secret(
+    shown: str, secret: str, status: int
+) -> None:
+    headers = {"X-Intake-Secret": shown}
+    answer = await ask(
+        headers, path="/api/intake", INTAKE_SECRET=secret, HEALTH_SECRET=SECRET[::-1]
+    )
+    assert answer.status_code == status
 
 
 async def test_a_redis_is_logged_in_to_and_asked() -> None:

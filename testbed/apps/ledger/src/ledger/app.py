@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from ledger import api, pages, probes, streams
+from ledger import api, intake, login, pages, probes, streams
 from ledger.database import Database, Unavailable
 from ledger.drain import Drain
 from ledger.middleware import Envelope
@@ -55,7 +55,15 @@ def create_app(settings: Settings, drain: Drain) -> ASGIApp:
             await services.database.close()
 
     app = Starlette(
-        routes=[*probes.routes, *pages.routes, *api.routes, *streams.routes],
+        routes=[
+            *probes.routes,
+            *pages.routes,
+            *login.routes(settings),
+            *api.routes,
+            *intake.routes,
+            *streams.routes,
+        ],
+        middleware=login.sessions(settings),
         lifespan=lifespan,
         exception_handlers={
             HTTPException: _http_error,

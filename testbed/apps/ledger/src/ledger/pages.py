@@ -72,12 +72,21 @@ async def index(request: Request) -> Response:
     return await _show(request)
 
 
-async def add(request: Request) -> Response:
-    """Takes the form; sends the browser back to the page, or shows what is wrong in place."""
+async def own_form(request: Request) -> dict[str, str]:
+    """Reads a form of this site's own pages.
+
+    Raises:
+        HTTPException: 403 for another site's form, and what `bodies.read_form` refuses.
+    """
     # Browsers say where a form came from; another site's must not write here.
     if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         raise HTTPException(403, "the form has to be sent from this site's own page")
-    form = await bodies.read_form(request)
+    return await bodies.read_form(request)
+
+
+async def add(request: Request) -> Response:
+    """Takes the form; sends the browser back to the page, or shows what is wrong in place."""
+    form = await own_form(request)
     try:
         new = entries.parse(form)
     except entries.InvalidEntryError as error:

@@ -13,13 +13,22 @@ from ledger import __version__, redis
 if TYPE_CHECKING:
     from ledger.app import Services
 
-_NO_STORE = {"cache-control": "no-store"}
+NO_STORE = {"cache-control": "no-store"}
 
 
 def services_of(request: Request) -> "Services":
     """Finds what the app put aside for its handlers."""
     services: Services = request.app.state.services
     return services
+
+
+def refusal(request: Request, header: str, secret: str) -> JSONResponse | None:
+    """Says no to who does not show a secret in a header, or where there is none to be shown."""
+    if not secret:
+        return JSONResponse({"status": "unknown"}, 404, headers=NO_STORE)
+    if not hmac.compare_digest(request.headers.get(header, "").encode(), secret.encode()):
+        return JSONResponse({"status": "refused"}, 401, headers=NO_STORE)
+    return None
 
 
 async def healthz(request: Request) -> JSONResponse:
@@ -32,14 +41,14 @@ async def healthz(request: Request) -> JSONResponse:
         reason = await services.database.problem()
     release = services.settings.release
     if reason is None:
-        return JSONResponse({"status": "ok", "release": release}, headers=_NO_STORE)
+        return JSONResponse({"status": "ok", "release": release}, headers=NO_STORE)
     body = {"status": "unhealthy", "release": release, "reason": reason}
-    return JSONResponse(body, 503, headers=_NO_STORE)
+    return JSONResponse(body, 503, headers=NO_STORE)
 
 
 async def livez(_request: Request) -> JSONResponse:
     """Answers 200 as long as the process answers at all; the database plays no part."""
-    return JSONResponse({"status": "ok"}, headers=_NO_STORE)
+    return JSONResponse({"status": "ok"}, headers=NO_STORE)
 
 
 async def health(request: Request) -> JSONResponse:
@@ -49,18 +58,16 @@ async def health(request: Request) -> JSONResponse:
     """
     services = services_of(request)
     settings = services.settings
-    if not settings.health_secret:
-        return JSONResponse({"status": "unknown"}, 404, headers=_NO_STORE)
-    shown = request.headers.get("x-health-secret", "")
-    if not hmac.compare_digest(shown.encode(), settings.health_secret.encode()):
-        return JSONResponse({"status": "refused"}, 401, headers=_NO_STORE)
+    refused = refusal(request, "x-health-secret", settings.health_secret)
+    if refused:
+        return refused
     found = {"db": await services.database.problem() or "ok"}
     if settings.redis_host:
         asked = (settings.redis_host, settings.redis_port, settings.redis_password)
         found["redis"] = await redis.problem(*asked) or "ok"
     well = set(found.values()) == {"ok"}
     body = {"status": "ok" if well else "unhealthy", "release": settings.release, **found}
-    return JSONResponse(body, 200 if well else 503, headers=_NO_STORE)
+    return JSONResponse(body, 200 if well else 503, headers=NO_STORE)
 
 
 async def version(request: Request) -> JSONResponse:
@@ -76,7 +83,7 @@ async def version(request: Request) -> JSONResponse:
             "uptime_seconds": round(time.monotonic() - services.started, 3),
             "draining": services.drain.started,
         },
-        headers=_NO_STORE,
+        headers=NO_STORE,
     )
 
 

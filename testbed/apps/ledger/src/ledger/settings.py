@@ -20,6 +20,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRETS = ("DATABASE_URL", "DATABASE_PASSWORD")
 PARTS = ("DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USER", "DATABASE_PASSWORD")
 CONNECT_TIMEOUT_SECONDS = 3
+FEWEST_SIGNING_CHARACTERS = 32
 
 
 class SettingsError(Exception):
@@ -50,6 +51,10 @@ class Settings:
     redis_port: int
     redis_password: str = field(repr=False)
     health_secret: str = field(repr=False)
+    intake_secret: str = field(repr=False)
+    auth_secret: str = field(repr=False)
+    login_username: str
+    login_password: str = field(repr=False)
     conninfo: str = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
 
@@ -62,10 +67,9 @@ class Settings:
         """
         reader = _Reader(os.environ if env is None else env)
         conninfo = reader.database()
-        redis_password, health_secret = (
-            reader.secret("REDIS_PASSWORD"),
-            reader.secret("HEALTH_SECRET"),
-        )
+        names = ("REDIS_PASSWORD", "HEALTH_SECRET", "INTAKE_SECRET")
+        redis_password, health_secret, intake_secret = map(reader.secret, names)
+        auth_secret, login_password = reader.login()
         settings = cls(
             host=reader.get("HOST", str, "0.0.0.0"),  # noqa: S104 - a container's own network
             port=reader.get("PORT", _integer(1, 65535), 8000),
@@ -87,6 +91,10 @@ class Settings:
             redis_port=reader.get("REDIS_PORT", _integer(1, 65535), 6379),
             redis_password=redis_password,
             health_secret=health_secret,
+            intake_secret=intake_secret,
+            auth_secret=auth_secret,
+            login_username=reader.get("LOGIN_USERNAME", str, "operator"),
+            login_password=login_password,
             conninfo=conninfo,
             secrets=tuple(reader.secrets),
         )
@@ -135,6 +143,16 @@ class _Reader:
         if not value:
             self.errors.append(f"{name}: {path} is empty; it has to hold the secret")
         return value
+
+    def login(self) -> tuple[str, str]:
+        """Reads what signs sessions and what opens one; neither is of use without the other."""
+        auth, password = self.secret("AUTH_SECRET"), self.secret("LOGIN_PASSWORD")
+        if password and len(auth) < FEWEST_SIGNING_CHARACTERS:
+            self.errors.append(
+                f"AUTH_SECRET: LOGIN_PASSWORD needs it, with at least "
+                f"{FEWEST_SIGNING_CHARACTERS} characters, to sign sessions"
+            )
+        return auth, password
 
     def database(self) -> str:
         before = len(self.errors)
