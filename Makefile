@@ -62,6 +62,7 @@ lint: setup
 	@for program in systems/*/__main__.py; do $(BIN)/mypy $$program; done
 	@MYPYPATH=testbed/apps/ledger/src $(BIN)/mypy testbed/apps/ledger/src/ledger
 	@MYPYPATH=testbed/apps/signer/src $(BIN)/mypy testbed/apps/signer/src/signer
+	@MYPYPATH=testbed/apps/platform-standin/src $(BIN)/mypy testbed/apps/platform-standin/src/standin
 	@$(BIN)/shellcheck $(SHELL_SCRIPTS)
 	@$(BIN)/yamllint -s .
 

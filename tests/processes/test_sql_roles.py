@@ -1,7 +1,6 @@
 """Request roles, migrations and the audit of row security, in a real PostgreSQL."""
 
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -30,41 +29,24 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def shop(cluster: Cluster) -> Iterator[Cluster]:
-    run(cluster, sql.database_up(DATABASE, ["public"], []))
-    run(cluster, sql_roles.request_roles_up(DATABASE, ["public"], ROLES))
-    run(cluster, sql.user_up(DATABASE, "authenticator", "request", 5, {}))
+    cluster.run(sql.database_up(DATABASE, ["public"], []))
+    cluster.run(sql_roles.request_roles_up(DATABASE, ["public"], ROLES))
+    cluster.run(sql.user_up(DATABASE, "authenticator", "request", 5, {}))
     with cluster.admin() as connection:
         connection.execute("ALTER ROLE authenticator PASSWORD 'of-this-test'")
     yield cluster
-    run(cluster, sql.user_down(DATABASE, "authenticator"))
-    run(cluster, sql_roles.request_roles_down(DATABASE, list(ROLES)))
-    run(cluster, sql.database_down(DATABASE))
-
-
-def run(cluster: Cluster, batches: Sequence[sql.Batch]) -> None:
-    """Run batches as the tool `sql` does; an error is PostgreSQL's own."""
-    for batch in batches:
-        session = ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-f", "-"]
-        where = ["-h", str(cluster.folder), "-p", str(cluster.port), "-U", "postgres"]
-        single = ["-1"] if batch["transaction"] else []
-        done = subprocess.run(
-            [*session, *where, "-d", batch["database"], *single],
-            input=batch["sql"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise AssertionError(done.stderr)
+    cluster.run(sql.user_down(DATABASE, "authenticator"))
+    cluster.run(sql_roles.request_roles_down(DATABASE, list(ROLES)))
+    cluster.run(sql.database_down(DATABASE))
 
 
 def migrate(cluster: Cluster, **files: str) -> None:
     named = {f"{name}.sql": text for name, text in files.items()}
-    run(cluster, sql_roles.migrations_up(DATABASE, named))
+    cluster.run(sql_roles.migrations_up(DATABASE, named))
 
 
 def audit(cluster: Cluster) -> None:
-    run(cluster, sql_roles.check_up(DATABASE, sql_roles.row_security_audit(["public"])))
+    cluster.run(sql_roles.check_up(DATABASE, sql_roles.row_security_audit(["public"])))
 
 
 def asking(cluster: Cluster) -> psycopg.Connection:
@@ -99,9 +81,9 @@ def test_a_login_has_nothing_until_it_takes_a_role_and_then_only_what_that_has(
 def test_running_everything_again_changes_nothing_and_a_role_less_is_taken_away(
     shop: Cluster,
 ) -> None:
-    run(shop, sql_roles.request_roles_up(DATABASE, ["public"], ROLES))
+    shop.run(sql_roles.request_roles_up(DATABASE, ["public"], ROLES))
     less = {"anon": False, "service_role": False}
-    run(shop, sql_roles.request_roles_up(DATABASE, ["public"], less))
+    shop.run(sql_roles.request_roles_up(DATABASE, ["public"], less))
     with asking(shop) as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("SET LOCAL ROLE authenticated")
@@ -168,7 +150,7 @@ def test_the_audit_names_every_table_that_is_open_or_shut(shop: Cluster) -> None
 
 
 def test_a_check_leaves_nothing_behind(shop: Cluster) -> None:
-    run(shop, sql_roles.check_up(DATABASE, "CREATE TABLE left_behind (id int);"))
+    shop.run(sql_roles.check_up(DATABASE, "CREATE TABLE left_behind (id int);"))
     with shop.admin(DATABASE) as admin:
         assert admin.execute("SELECT to_regclass('public.left_behind')").fetchall() == [(None,)]
 
