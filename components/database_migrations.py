@@ -10,6 +10,7 @@ import pulumi_command as command
 
 from . import sql_roles, sql_step
 from .database import Database
+from .release import release_id
 
 _FILE = re.compile(r"[0-9]{4}_[a-z0-9_]+\.sql")
 
@@ -56,6 +57,8 @@ class DatabaseMigrations(pulumi.ComponentResource):
 
     names: Sequence[str]
     """The files in their order."""
+    version: str
+    """Changes whenever a file does."""
     ready: command.remote.Command
     """Has applied them; what needs the schema depends on it."""
 
@@ -66,6 +69,7 @@ class DatabaseMigrations(pulumi.ComponentResource):
         database = args.database
         files = read(args.folder)
         self.names = sorted(files)
+        self.version = release_id(files)
         self.ready = sql_step.run(
             database.server,
             f"{name}-migrations",
@@ -74,7 +78,7 @@ class DatabaseMigrations(pulumi.ComponentResource):
                 self, database.server, database.database_name, [database.ready, *args.after]
             ),
         )
-        self.register_outputs({"names": self.names})
+        self.register_outputs({"names": self.names, "version": self.version})
 
 
 def read(folder: str) -> dict[str, str]:

@@ -10,10 +10,10 @@ from .contract import RESERVED
 
 if TYPE_CHECKING:
     from components.config.guarding import Guard
-    from components.config.parts import Images
+    from components.config.parts import Images, Redis
     from components.config.starter import ExistingServer
 
-    from .config import App, Redis, Signing, Smtp
+    from .config import App, Signing, Smtp
 
 
 def neighbours_keep_running(existing_server: "ExistingServer") -> Iterator[Problem]:
@@ -58,10 +58,7 @@ def signing_is_elsewhere(domain: str, signing: "Signing") -> Iterator[Problem]:
 
 def redis_is_pinned(images: "Images", redis: "Redis") -> Iterator[Problem]:
     """Redis has a digest where that is required."""
-    if images.require_digest and "@" not in redis.image:
-        cure = f"write {redis.image}@sha256:…"
-        wrong = "has no digest, which images.require_digest asks for"
-        yield Problem("redis.image", wrong, cure, redis.image)
+    yield from rules.without_digest(images, {"redis.image": redis.image})
 
 
 def ports_differ(
