@@ -155,6 +155,15 @@ def test_who_signs_up_can_log_in_and_is_known_by_the_token(platform: Platform) -
     assert platform.ask("auth", "POST", "/token?grant_type=password", json=wrong).status_code == 400
 
 
+def test_only_the_service_key_removes_an_account(platform: Platform) -> None:
+    token = platform.user("ines")
+    path = f"/admin/users/{platform.ask('auth', 'GET', '/user', token).json()['id']}"
+    service = sign(SECRET, claims(ISSUER, "service_role"))
+    statuses = [platform.ask("auth", "DELETE", path, t).status_code for t in ("", token, service)]
+    assert statuses == [401, 403, 200]
+    assert platform.ask("auth", "GET", "/user", token).status_code == 403
+
+
 def test_each_sees_and_changes_only_their_own_rows(platform: Platform) -> None:
     ben, cleo = platform.user("ben"), platform.user("cleo")
     whole = {"Prefer": "return=representation"}

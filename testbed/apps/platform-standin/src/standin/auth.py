@@ -116,7 +116,19 @@ def app() -> Starlette:
             await asyncio.to_thread(_send, email, site)
         return JSONResponse({})  # whoever asks does not learn who has an account
 
+    async def remove(request: Request) -> Response:
+        try:
+            said = tokens.check(secret, tokens.bearer(request) or "")
+        except tokens.TokenError as wrong:
+            return serving.error(401, str(wrong))
+        if said.get("role") != "service_role":
+            return serving.error(403, "this takes the service key")
+        query = "DELETE FROM auth.users WHERE id::text = %s RETURNING id"
+        gone = await _rows(request, query, request.path_params["id"])
+        return JSONResponse({}) if gone else serving.error(404, "there is no such user")
+
     routes = [
+        Route("/admin/users/{id}", remove, methods=["DELETE"]),
         Route("/health", health),
         Route("/signup", signup, methods=["POST"]),
         Route("/token", token, methods=["POST"]),
