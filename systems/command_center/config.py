@@ -115,7 +115,7 @@ class SecretRotation(Part):
     """The password of Redis."""
     mail: Rotation = 1
     """The key of the mail server's API."""
-    storage: Rotation = 1
+    objects: Rotation = 1
     """The secret of the key to the objects."""
     admin: Rotation = 1
     """The password of `admin.username`."""
@@ -137,7 +137,7 @@ class CommandCenterConfig(Settings):
     realtime: Service
     """Realtime: changed rows over a websocket."""
     mail: Mail
-    storage: Service
+    objects: Service
     """The S3 gateway and what is behind it."""
     monitoring: Monitoring
     admin: Admin = Admin()

@@ -30,15 +30,15 @@ from . import names
 if TYPE_CHECKING:
     from .config import CommandCenterConfig
 
-Name = Literal["auth", "rest", "realtime", "mail", "storage"]
-NAMES: tuple[Name, ...] = ("auth", "rest", "realtime", "mail", "storage")
+Name = Literal["auth", "rest", "realtime", "mail", "objects"]
+NAMES: tuple[Name, ...] = ("auth", "rest", "realtime", "mail", "objects")
 """The services, as they are called in the configuration and on their networks."""
 _HEALTH: Mapping[Name, str] = {
     "auth": "/health",
     "rest": "/",
     "realtime": "/api/health",
     "mail": "/health",
-    "storage": "/healthz",
+    "objects": "/healthz",
 }
 _CONNECTIONS = 20
 """Of each service: two releases run side by side for a while."""
@@ -62,7 +62,7 @@ class Contract:
     """By whom auth, rest, realtime and the exporter act."""
     mail_key: Secret
     """Opens the mail server's API."""
-    storage_key: Secret
+    objects_key: Secret
     """Signs requests for objects."""
     admin_password: Secret
     """Of the account that sees mail and monitoring."""
@@ -86,7 +86,7 @@ class Contract:
             },
             "realtime": {},
             "mail": {"SMTP_PORT": str(names.SMTP_PORT)},
-            "storage": {"DATA_FOLDER": "/data", "S3_ACCESS_KEY": names.STORAGE_KEY},
+            "objects": {"DATA_FOLDER": "/data", "S3_ACCESS_KEY": names.OBJECTS_KEY},
         }
         if config.auth.redirects_to:
             made["auth"]["GOTRUE_URI_ALLOW_LIST"] = ",".join(config.auth.redirects_to)
@@ -102,7 +102,7 @@ class Contract:
                 "API_JWT_SECRET": self.jwt.secret,
             },
             "mail": {"POSTAL_API_KEY": self.mail_key},
-            "storage": {"S3_SECRET_KEY": self.storage_key},
+            "objects": {"S3_SECRET_KEY": self.objects_key},
         }
         return made[name]
 
@@ -129,7 +129,7 @@ class Contract:
             },
             "realtime": {"DATABASE_URL": secret, "API_JWT_SECRET": token},
             "mail": {"POSTAL_API_KEY": Variable(secret=True, shape=at_least(20))},
-            "storage": {"S3_SECRET_KEY": Variable(secret=True, shape=at_least(20))},
+            "objects": {"S3_SECRET_KEY": Variable(secret=True, shape=at_least(20))},
         }
         return made[name]
 
@@ -165,7 +165,7 @@ class Contract:
             "anon": self.jwt.keys[names.ANON].value,
             "service": self.jwt.keys[names.SERVICE].value,
             "mail": self.mail_key.value,
-            "storage": self.storage_key.value,
+            "objects": self.objects_key.value,
             "admin": self.admin_password.value,
         }
 
@@ -232,6 +232,6 @@ def agree(config: "CommandCenterConfig", database: Database) -> Contract:
             "exporter": user("postgres_exporter", "read_only", 3),
         },
         mail_key=generated("mail-key", rotation.mail),
-        storage_key=generated("storage-key", rotation.storage),
+        objects_key=generated("objects-key", rotation.objects),
         admin_password=generated("admin-password", rotation.admin),
     )

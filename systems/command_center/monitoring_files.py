@@ -10,7 +10,7 @@ from . import names
 PROMETHEUS, ALERTS, ALERTMANAGER = "PROMETHEUS_YML", "ALERTS_YML", "ALERTMANAGER_YML"
 """The files, as they are called where an app's own files lie."""
 FOLDER = "/run/secrets"
-SERVICES = ("auth", "rest", "realtime", "mail", "storage")
+SERVICES = ("auth", "rest", "realtime", "mail", "objects")
 TARGETS: Mapping[str, str] = {
     **{name: f"{name}:8000" for name in SERVICES},
     "postgres": "postgres-exporter:9187",

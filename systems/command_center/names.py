@@ -5,14 +5,14 @@ ANON, AUTHENTICATED, SERVICE = "anon", "authenticated", "service_role"
 DATABASE = "command_center"
 BUCKET = "s3"
 """The one bucket behind the site's path /s3: so the path is the bucket, and signatures hold."""
-STORAGE_KEY = "command-center"
+OBJECTS_KEY = "command-center"
 """The id of the key to the objects."""
 SMTP_PORT = 2525
 PORTS = {
     "rest": 3000,
     "realtime": 4000,
     "mail": 5000,
-    "storage": 8333,
+    "objects": 8333,
     "prometheus": 9090,
     "alertmanager": 9093,
     "auth": 9999,

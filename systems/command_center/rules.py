@@ -19,10 +19,10 @@ SOONEST = datetime.timedelta(days=30)
 
 
 def services_are_sound(
-    auth: "Auth", rest: "Service", realtime: "Service", mail: "Mail", storage: "Service"
+    auth: "Auth", rest: "Service", realtime: "Service", mail: "Mail", objects: "Service"
 ) -> Iterator[Problem]:
     """No service is told what the program tells it, and none shows its inside."""
-    for key, service in _services(auth, rest, realtime, mail, storage).items():
+    for key, service in _services(auth, rest, realtime, mail, objects).items():
         yield from rules.set_twice(key, service, RESERVED)
         yield from rules.debugging(key, service)
 
@@ -38,10 +38,10 @@ def images_fit(
     rest: "Service",
     realtime: "Service",
     mail: "Mail",
-    storage: "Service",
+    objects: "Service",
 ) -> Iterator[Problem]:
     """Every image is for the server's processor, and has a digest where that is required."""
-    services = _services(auth, rest, realtime, mail, storage)
+    services = _services(auth, rest, realtime, mail, objects)
     named = {
         **{f"{key}.image": service.image for key, service in services.items()},
         **{f"monitoring.{key}.image": tool.image for key, tool in monitoring.tools().items()},
@@ -62,10 +62,10 @@ def memory_is_enough(
     rest: "Service",
     realtime: "Service",
     mail: "Mail",
-    storage: "Service",
+    objects: "Service",
 ) -> Iterator[Problem]:
     """All limits fit into the server's memory, also while every service is released at once."""
-    services = _services(auth, rest, realtime, mail, storage)
+    services = _services(auth, rest, realtime, mail, objects)
     limits = {
         "postgres.memory_mib": postgres.memory_mib,
         "redis.memory_mib": redis.memory_mib,
@@ -95,9 +95,9 @@ def logins_lead_elsewhere(auth: "Auth", domain: str) -> Iterator[Problem]:
 
 
 def _services(
-    auth: "Auth", rest: "Service", realtime: "Service", mail: "Mail", storage: "Service"
+    auth: "Auth", rest: "Service", realtime: "Service", mail: "Mail", objects: "Service"
 ) -> Mapping[str, "Service"]:
-    return {"auth": auth, "rest": rest, "realtime": realtime, "mail": mail, "storage": storage}
+    return {"auth": auth, "rest": rest, "realtime": realtime, "mail": mail, "objects": objects}
 
 
 ALL: tuple[Rule, ...] = (

@@ -28,7 +28,7 @@ class Services:
     """Changed rows over a websocket."""
     mail: App
     """Mail."""
-    storage: App
+    objects: App
     """Objects."""
 
 
@@ -66,11 +66,11 @@ def declare(
 
     data, post = networks.data, networks.post
     mail = service("mail", [post])
-    objects = Volume("objects", VolumeArgs(host=host, protect=agreed.config.postgres.protect))
+    held = Volume("objects-data", VolumeArgs(host=host, protect=agreed.config.postgres.protect))
     return Services(
         mail=mail,
         auth=service("auth", [data, post], [mail, agreed.migrator, users["auth"]]),
         rest=service("rest", [data], [*checked, users["rest"]]),
         realtime=service("realtime", [data], [*checked, users["realtime"]]),
-        storage=service("storage", volumes={"/data": objects}),
+        objects=service("objects", volumes={"/data": held}),
     )

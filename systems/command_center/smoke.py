@@ -55,7 +55,7 @@ class Platform:
 
     def store(self, method: str, path: str, content: bytes = b"") -> httpx.Response:
         """Return the answer to a signed request for an object."""
-        key = s3.Key(id=names.STORAGE_KEY, secret=self.keys["storage"])
+        key = s3.Key(id=names.OBJECTS_KEY, secret=self.keys["objects"])
         headers = s3.signed(method, self.site.hostname, path, content, key)
         return self.site.request(method, path, headers=headers, content=content)
 

@@ -1,6 +1,7 @@
 """What the services have in common: JSON, a database, figures for Prometheus, a server."""
 
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from . import settings
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
+RELEASE = os.environ.get("RELEASE", "none").encode()
 Lifespan = Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]
 
 SECONDS = Histogram("http_request_duration_seconds", "How long answers took.", ["service"])
@@ -26,7 +28,7 @@ ANSWERS = Counter("http_requests", "How many answers there were.", ["service", "
 
 
 class Figures:
-    """Counts and times every answer but the one that tells the figures."""
+    """Counts and times every answer but that which tells the figures, and says which release."""
 
     def __init__(self, app: ASGIApp, service: str) -> None:
         self._app = app
@@ -41,6 +43,7 @@ class Figures:
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-release", RELEASE)]
                 SECONDS.labels(self._service).observe(time.perf_counter() - begun)
                 ANSWERS.labels(self._service, str(message["status"])).inc()
             await send(message)
