@@ -20,7 +20,7 @@ class Key:
 
 
 def signed(method: str, host: str, path: str, content: bytes, key: Key) -> Mapping[str, str]:
-    """Return the headers of a request without a query; `path` is quoted already."""
+    """Return the headers of a request without a query, beside Host; `path` is quoted already."""
     now = datetime.now(UTC)
     digest = hashlib.sha256(content).hexdigest()
     headers = {
@@ -39,4 +39,5 @@ def signed(method: str, host: str, path: str, content: bytes, key: Key) -> Mappi
         step = hmac.new(step, part.encode(), "sha256").digest()
     signature = hmac.new(step, text.encode(), "sha256").hexdigest()
     credential = f"Credential={key.id}/{scope}, SignedHeaders={names}, Signature={signature}"
-    return {**headers, "Authorization": f"AWS4-HMAC-SHA256 {credential}"}
+    shown = {name: value for name, value in headers.items() if name != "host"}
+    return {**shown, "Authorization": f"AWS4-HMAC-SHA256 {credential}"}

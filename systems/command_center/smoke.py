@@ -3,6 +3,7 @@
 import base64
 import json
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,8 @@ _UPGRADE = {
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": base64.b64encode(b"sixteen-bytes-of").decode(),
 }
+WATCHED_SECONDS = 40
+"""Within this time Prometheus has asked again whom it has asked too early."""
 CLOSED = ("/mail/messages", "/prometheus/-/ready", "/alertmanager/-/ready")
 
 
@@ -151,13 +154,18 @@ def _of_the_rest(platform: Platform) -> list[Check]:
             return f"{message['from']} to {user.email}: {message['subject']}"
 
     def monitoring() -> str:
-        asked = site.request("GET", "/prometheus/api/v1/targets", headers=platform.admin)
-        targets = asked.raise_for_status().json()["data"]["activeTargets"]
-        down = [each["labels"]["job"] for each in targets if each["health"] == "down"]
+        end = time.monotonic() + WATCHED_SECONDS
+        while True:
+            asked = site.request("GET", "/prometheus/api/v1/targets", headers=platform.admin)
+            targets = asked.raise_for_status().json()["data"]["activeTargets"]
+            down = [each["labels"]["job"] for each in targets if each["health"] != "up"]
+            if not down or time.monotonic() > end:
+                break
+            time.sleep(1)
         equal("down", down, [])
         ready = site.request("GET", "/alertmanager/-/ready", headers=platform.admin)
         ready.raise_for_status()
-        return f"{len(targets)} targets, none down"
+        return f"{len(targets)} targets, all up"
 
     def closed() -> str:
         for path in CLOSED:
