@@ -5,9 +5,13 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import hcloud
 import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 from websockets.sync.client import ClientConnection, connect
 
 from homeport import smoke, stacks
@@ -18,6 +22,7 @@ from systems.command_center.smoke import Platform
 from tests.e2e.conftest import until
 from tests.e2e.deployed import Deployed
 from tests.e2e.load import Load
+from tests.e2e.starter.browsing import browser
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 REST = "ghcr.io/homeport/rest-standin:1.0.0"
@@ -139,6 +144,25 @@ def test_a_change_reaches_its_owner_over_the_websocket_and_nobody_else(center: D
             with pytest.raises(TimeoutError):
                 his.recv(1)
         seen.ask("DELETE", f"/api/notes?id=eq.{note['id']}", seen.keys["service"])
+
+
+def use_the_page(page: Chrome, site: smoke.Site) -> None:
+    """Sign up, write a note, and see it, once it has come over the websocket or the API."""
+    page.get(f"https://{site.hostname}/")
+    page.find_element(By.NAME, "email").send_keys("browser@example.com")
+    page.find_element(By.NAME, "password").send_keys("a long password")
+    page.find_element(By.CSS_SELECTOR, "button[value='/signup']").click()
+    wait = WebDriverWait(page, 20)
+    wait.until(lambda shown: shown.find_element(By.NAME, "text").is_displayed())
+    page.find_element(By.NAME, "text").send_keys("a browser's note")
+    page.find_element(By.CSS_SELECTOR, "#note button").click()
+    wait.until(lambda shown: "a browser's note" in shown.find_element(By.ID, "notes").text)
+    assert page.find_element(By.ID, "said").text == ""
+
+
+def test_the_page_signs_up_and_writes_in_a_browser(center: Deployed, tmp_path: Path) -> None:
+    with browser(center.site, tmp_path) as page:
+        use_the_page(page, center.site)
 
 
 def test_what_row_security_refuses_is_counted_and_told_by_mail(center: Deployed) -> None:
