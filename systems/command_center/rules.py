@@ -27,7 +27,7 @@ def services_are_sound(
         yield from rules.debugging(key, service)
 
 
-def images_fit(
+def containers_fit(
     *,
     images: "Images",
     server: "Server",
@@ -40,40 +40,21 @@ def images_fit(
     mail: "Mail",
     objects: "Service",
 ) -> Iterator[Problem]:
-    """Every image is for the server's processor, and has a digest where that is required."""
-    services = _services(auth, rest, realtime, mail, objects)
-    named = {
-        **{f"{key}.image": service.image for key, service in services.items()},
-        **{f"monitoring.{key}.image": tool.image for key, tool in monitoring.tools().items()},
-        "postgres.image": postgres.image,
-        "redis.image": redis.image,
+    """Every image is for the server, and pinned where that is required; all limits fit into it.
+
+    Whatever has releases counts twice, since all of them may change at once.
+    """
+    released = {
+        **_services(auth, rest, realtime, mail, objects),
+        **{f"monitoring.{key}": tool for key, tool in monitoring.tools().items()},
     }
+    lasting = {"postgres": postgres, "redis": redis}
+    named = {f"{key}.image": each.image for key, each in {**released, **lasting}.items()}
     yield from rules.without_digest(images, named)
     yield from server_rules.other_processors(server, named)
-
-
-def memory_is_enough(
-    *,
-    server: "Server",
-    postgres: "Postgres",
-    redis: "Redis",
-    monitoring: "Monitoring",
-    auth: "Auth",
-    rest: "Service",
-    realtime: "Service",
-    mail: "Mail",
-    objects: "Service",
-) -> Iterator[Problem]:
-    """All limits fit into the server's memory, also while every service is released at once."""
-    services = _services(auth, rest, realtime, mail, objects)
     limits = {
-        "postgres.memory_mib": postgres.memory_mib,
-        "redis.memory_mib": redis.memory_mib,
-        **{f"{key}.memory_mib twice": 2 * each.memory_mib for key, each in services.items()},
-        **{
-            f"monitoring.{key}.memory_mib twice": 2 * tool.memory_mib
-            for key, tool in monitoring.tools().items()
-        },
+        **{f"{key}.memory_mib": each.memory_mib for key, each in lasting.items()},
+        **{f"{key}.memory_mib twice": 2 * each.memory_mib for key, each in released.items()},
     }
     yield from server_rules.too_much_memory(limits, server_rules.memory_of(server))
 
@@ -110,8 +91,7 @@ ALL: tuple[Rule, ...] = (
     siblings.domains_differ,
     siblings.secrets_differ,
     services_are_sound,
-    images_fit,
-    memory_is_enough,
+    containers_fit,
     keys_last,
     logins_lead_elsewhere,
 )

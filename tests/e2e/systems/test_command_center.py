@@ -20,7 +20,7 @@ from homeport.cloud.instance import Cloud
 from systems.command_center.names import PORTS
 from systems.command_center.smoke import Platform
 from tests.e2e.conftest import until
-from tests.e2e.deployed import Deployed
+from tests.e2e.deployed import Deployed, answers, left
 from tests.e2e.load import Load
 from tests.e2e.starter.browsing import browser
 
@@ -62,20 +62,7 @@ def test_the_first_up_ends_with_a_platform_that_passes_every_smoke_check(center:
 
 
 def test_a_second_up_changes_nothing_and_opens_no_ssh_connection(center: Deployed) -> None:
-    lines = "journalctl -u ssh -o cat --no-pager | wc -l"
-    before = center.console(lines)
-    printed = center.up()
-    assert "unchanged" in printed
-    assert not {"created", "updated", "replaced", "deleted"} & set(printed.split())
-    assert center.console(lines) == before, "sshd saw a connection"
-
-
-def answers(address: str, port: int) -> bool:
-    try:
-        with socket.create_connection((address, port), timeout=2):
-            return True
-    except OSError:
-        return False
+    center.changes_nothing()
 
 
 def test_only_ssh_http_and_https_answer_from_outside(center: Deployed) -> None:
@@ -223,12 +210,6 @@ def test_a_rotation_of_the_jwt_secret_is_one_up_and_ends_every_key_and_login(
             assert asked.status_code == 401
         old.keys = platform(center).keys
     assert center.broken() == []
-
-
-def left(client: hcloud.Client, mark: str) -> list[str]:
-    """What is there in the cloud under a name."""
-    kinds = (client.servers, client.primary_ips, client.firewalls, client.volumes, client.zones)
-    return [str(item.name) for kind in kinds for item in kind.get_all() if mark in str(item.name)]
 
 
 def test_what_is_removed_leaves_no_trace_in_the_cloud(
