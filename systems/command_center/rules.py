@@ -12,7 +12,7 @@ from .names import RESERVED
 if TYPE_CHECKING:
     from components.config.parts import Images, Postgres, Redis, Server
 
-    from .config import Auth, Jwt, Mail, Monitoring, Service
+    from .config import Auth, Jwt, Mail, Monitoring, Service, Tool
 
 SOONEST = datetime.timedelta(days=30)
 """Keys that end sooner would surprise whoever uses them."""
@@ -44,12 +44,15 @@ def containers_fit(
 
     Whatever has releases counts twice, since all of them may change at once.
     """
-    released = {
+    released: dict[str, Service | Tool] = {
         **_services(auth, rest, realtime, mail, objects),
         **{f"monitoring.{key}": tool for key, tool in monitoring.tools().items()},
     }
-    lasting = {"postgres": postgres, "redis": redis}
-    named = {f"{key}.image": each.image for key, each in {**released, **lasting}.items()}
+    lasting: dict[str, Postgres | Redis] = {"postgres": postgres, "redis": redis}
+    named = {
+        **{f"{key}.image": each.image for key, each in released.items()},
+        **{f"{key}.image": each.image for key, each in lasting.items()},
+    }
     yield from rules.without_digest(images, named)
     yield from server_rules.other_processors(server, named)
     limits = {
