@@ -70,6 +70,8 @@ class Monitoring(Part):
     """Tells of the database."""
     node_exporter: Tool
     """Tells of the server."""
+    blackbox_exporter: Tool
+    """Asks the site from outside, and looks at its certificate."""
     alerts_to: Email = Field(examples=["ops@example.com"])
     """Who is told."""
 
@@ -80,6 +82,7 @@ class Monitoring(Part):
             "alertmanager": self.alertmanager,
             "postgres_exporter": self.postgres_exporter,
             "node_exporter": self.node_exporter,
+            "blackbox_exporter": self.blackbox_exporter,
         }
 
 

@@ -47,6 +47,17 @@ def declare(
             networks=[networks.metrics],
         ),
     )
+    Worker(
+        "blackbox-exporter",
+        WorkerArgs(
+            host=host,
+            image=watch.blackbox_exporter.image,
+            memory_mib=watch.blackbox_exporter.memory_mib,
+            command=[f"--config.file={files.FOLDER}/{files.BLACKBOX}"],
+            secrets={files.BLACKBOX: secrets.plain(files.blackbox())},
+            networks=[networks.metrics],
+        ),
+    )
     alertmanager = App(
         "alertmanager",
         AppArgs(

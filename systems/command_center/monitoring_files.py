@@ -7,7 +7,8 @@ import yaml
 
 from . import names
 
-PROMETHEUS, ALERTS, ALERTMANAGER = "PROMETHEUS_YML", "ALERTS_YML", "ALERTMANAGER_YML"
+PROMETHEUS, ALERTS = "PROMETHEUS_YML", "ALERTS_YML"
+ALERTMANAGER, BLACKBOX = "ALERTMANAGER_YML", "BLACKBOX_YML"
 """The files, as they are called where an app's own files lie."""
 FOLDER = "/run/secrets"
 SERVICES = ("auth", "rest", "realtime", "mail", "objects")
@@ -41,7 +42,7 @@ def prometheus(domain: str) -> str:
                     }
                 ]
             },
-            "scrape_configs": [*jobs, _job("prometheus", "localhost:9090")],
+            "scrape_configs": [*jobs, _job("prometheus", "localhost:9090"), _probe(domain)],
         }
     )
 
@@ -95,8 +96,21 @@ def alerts() -> str:
         ),
         _alert("Memory", f"{free_memory} < 0.1", "10m", "less than a tenth of memory is free"),
         _alert("Disk", f"{free_disk} < 0.15", "10m", "less than a seventh of the disk is free"),
+        _alert("SiteDown", "probe_success == 0", "2m", "the site does not answer from outside"),
+        _alert(
+            "CertificateExpiry",
+            "probe_ssl_earliest_cert_expiry - time() < 14 * 86400",
+            "1h",
+            "the certificate ends in less than two weeks, and was not renewed",
+        ),
     ]
     return _text({"groups": [{"name": "platform", "rules": rules}]})
+
+
+def blackbox() -> str:
+    """Return how the site is asked; who has signed its certificate is the smoke test's affair."""
+    http = {"preferred_ip_protocol": "ip4", "tls_config": {"insecure_skip_verify": True}}
+    return _text({"modules": {"site": {"prober": "http", "timeout": "5s", "http": http}}})
 
 
 def prometheus_command(domain: str, storage_mib: int) -> list[str]:
@@ -130,6 +144,15 @@ def _job(name: str, target: str) -> dict[str, Any]:
         "job_name": name,
         "metrics_path": path,
         "static_configs": [{"targets": [target]}],
+    }
+
+
+def _probe(domain: str) -> dict[str, Any]:
+    return {
+        "job_name": "site",
+        "metrics_path": "/probe",
+        "params": {"module": ["site"], "target": [f"https://{domain}/"]},
+        "static_configs": [{"targets": ["blackbox-exporter:9115"]}],
     }
 
 

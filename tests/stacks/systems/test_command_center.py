@@ -19,7 +19,13 @@ from tests.recorder import Deployment, reveal
 from tests.stacks.systems.shipped import STACKS, System, document
 
 SERVICES = {name: {"image": f"ghcr.io/center/{name}:1.0.0"} for name in contract.NAMES}
-TOOLS = ("prometheus", "alertmanager", "postgres_exporter", "node_exporter")
+TOOLS = (
+    "prometheus",
+    "alertmanager",
+    "postgres_exporter",
+    "node_exporter",
+    "blackbox_exporter",
+)
 GOOD: dict[str, Any] = {
     "domain": "center.example.org",
     "server": {"type": "cx23", "location": "fsn1"},
@@ -182,12 +188,12 @@ def test_the_site_leads_each_path_to_its_service_and_closes_what_operators_see()
 def test_prometheus_watches_every_service_and_tells_of_what_was_asked_for() -> None:
     settings = yaml.safe_load(monitoring_files.prometheus("center.example.org"))
     jobs = {job["job_name"] for job in settings["scrape_configs"]}
-    assert jobs == {*contract.NAMES, "postgres", "node", "prometheus", "alertmanager"}
+    assert jobs == {*contract.NAMES, "postgres", "node", "prometheus", "alertmanager", "site"}
     (group,) = yaml.safe_load(monitoring_files.alerts())["groups"]
     after = {rule["alert"]: rule["for"] for rule in group["rules"]}
     assert after["PostgreSQLDown"] == "1m"
     assert after["APILatency"] == "5m"
-    assert {"RLSViolation", "CPU", "Memory", "Disk", "ServiceDown"} <= set(after)
+    assert {"RLSViolation", "CPU", "Memory", "Disk", "CertificateExpiry", "SiteDown"} <= set(after)
 
 
 def test_every_variable_of_the_program_is_reserved() -> None:
