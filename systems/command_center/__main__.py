@@ -127,7 +127,7 @@ site = Site(
                 stream=True,
                 timeout_seconds=3600,
             ),
-            PathRoute(path=f"/{names.BUCKET}", app=services.objects, public=True),
+            PathRoute(path="/s3", app=services.objects, strip_prefix=True, public=True),
             PathRoute(path="/mail", app=services.mail, strip_prefix=True),
             PathRoute(path="/prometheus", app=prometheus),
             PathRoute(path="/alertmanager", app=alertmanager),

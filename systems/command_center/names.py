@@ -3,8 +3,8 @@
 ANON, AUTHENTICATED, SERVICE = "anon", "authenticated", "service_role"
 """The roles that a request may have; the last sees and changes everything."""
 DATABASE = "command_center"
-BUCKET = "s3"
-"""The one bucket behind the site's path /s3: so the path is the bucket, and signatures hold."""
+BUCKET = "smoke"
+"""The bucket of the smoke test."""
 OBJECTS_KEY = "command-center"
 """The id of the key to the objects."""
 SMTP_PORT = 2525

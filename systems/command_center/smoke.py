@@ -149,8 +149,8 @@ def _of_the_rest(platform: Platform) -> list[Check]:
         return f"101 with the key, {equal('status without', refused, 403)} without"
 
     def objects() -> str:
-        content, path = secrets.token_bytes(1024), f"/{names.BUCKET}/smoke-{secrets.token_hex(4)}"
-        platform.store("PUT", f"/{names.BUCKET}").raise_for_status()
+        content, path = secrets.token_bytes(1024), f"/s3/{names.BUCKET}/{secrets.token_hex(8)}"
+        platform.store("PUT", f"/s3/{names.BUCKET}").raise_for_status()
         platform.store("PUT", path, content).raise_for_status()
         equal("what was got", platform.store("GET", path).content == content, expected=True)
         equal("status without a signature", site.request("GET", path).status_code, 403)

@@ -284,6 +284,15 @@ def test_what_is_put_is_got_listed_and_removed(platform: Platform) -> None:
     assert storage(platform, "GET", "/files/..%2Fb%20c.txt").status_code == 404
 
 
+def test_a_signature_is_for_the_path_that_the_client_sent(platform: Platform) -> None:
+    host = platform.url("storage").removeprefix("http://")
+    key = s3.Key(id="center", secret=KEY)
+    headers = dict(s3.signed("PUT", host, "/s3/behind", b"", key))
+    assert platform.ask("storage", "PUT", "/behind", headers=headers).status_code == 403
+    headers["X-Forwarded-Prefix"] = "/s3"
+    assert platform.ask("storage", "PUT", "/behind", headers=headers).status_code == 200
+
+
 def test_who_has_not_the_key_stores_and_reads_nothing(platform: Platform) -> None:
     assert storage(platform, "PUT", "/other", secret=KEY[::-1]).status_code == 403
     assert platform.ask("storage", "GET", "/files/x").status_code == 403

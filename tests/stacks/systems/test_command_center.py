@@ -180,7 +180,7 @@ def test_the_site_leads_each_path_to_its_service_and_closes_what_operators_see()
     }
     stripped = {path for path, block in blocks.items() if "uri strip_prefix" in block}
     closed = {path for path, block in blocks.items() if "basicauth" in block}
-    assert stripped == {"api", "auth", "realtime", "mail"}
+    assert stripped == {"api", "auth", "realtime", "s3", "mail"}
     assert closed == {"mail", "prometheus", "alertmanager"}
     assert "encode zstd gzip" in text
 

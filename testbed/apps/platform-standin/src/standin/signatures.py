@@ -66,7 +66,9 @@ def _canonical(request: Request, names: Sequence[str]) -> str:
     return "\n".join(
         [
             request.method,
-            request.scope["raw_path"].decode().partition("?")[0],
+            # The proxy takes away what it tells of here, and a signature is for the whole path.
+            request.headers.get("x-forwarded-prefix", "")
+            + request.scope["raw_path"].decode().partition("?")[0],
             "&".join(pairs),
             *(f"{name}:{' '.join(request.headers.get(name, '').split())}" for name in names),
             "",
