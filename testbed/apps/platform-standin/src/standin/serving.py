@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import uvicorn
@@ -19,7 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import settings
 
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
+if TYPE_CHECKING:
+    Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
+else:
+    Pool = AsyncConnectionPool  # Debian's is not generic
 RELEASE = os.environ.get("RELEASE", "none").encode()
 Lifespan = Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]
 
