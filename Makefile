@@ -63,6 +63,7 @@ lint: setup
 	@MYPYPATH=testbed/apps/ledger/src $(BIN)/mypy testbed/apps/ledger/src/ledger
 	@MYPYPATH=testbed/apps/signer/src $(BIN)/mypy testbed/apps/signer/src/signer
 	@$(BIN)/mypy testbed/apps/website/website.py
+	@MYPYPATH=testbed/apps/platform-standin/src $(BIN)/mypy testbed/apps/platform-standin/src/standin
 	@$(BIN)/shellcheck $(SHELL_SCRIPTS)
 	@$(BIN)/yamllint -s .
 
@@ -98,6 +99,8 @@ docs: setup ## Write the generated documentation anew
 	@$(BIN)/python -m components.config systems.isis.config:IsisConfig > systems/isis/docs/configuration.md
 	@$(BIN)/python -m components.config systems.dms.config:DmsConfig > systems/dms/docs/configuration.md
 	@$(BIN)/python -m components.config systems.crm.config:CrmConfig > systems/crm/docs/configuration.md
+	@$(BIN)/python -m components.config systems.command_center.config:CommandCenterConfig \
+	  > systems/command_center/docs/configuration.md
 
 snapshots: setup ## Accept the present resources of both stacks as the expected ones
 	@$(BIN)/pytest tests/stacks -q --update-snapshots

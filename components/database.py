@@ -2,16 +2,15 @@
 
 import base64
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_command as command
 import pulumi_random as random
 
-from . import scram, secrets, sql
+from . import scram, secrets, sql, sql_step
 from .dump import Dump
-from .postgres_place import DatabaseServer
+from .postgres_place import DatabaseServer, Roles
 from .secrets import Secret
 
 _LONGEST_NAME = 63 - len("_read_write")
@@ -66,7 +65,7 @@ class Database(pulumi.ComponentResource):
         args.server.host.remote.claims.take(
             f"database on {args.server.hostname}", args.name, name, cure="choose another name"
         )
-        self.ready = _step(
+        self.ready = sql_step.run(
             args.server,
             f"{name}-database",
             {
@@ -76,7 +75,9 @@ class Database(pulumi.ComponentResource):
                 "down": sql.database_down(args.name),
             },
             down=True,
-            opts=_made_in(self, args.server, args.name, [args.server.ready], protect=args.protect),
+            opts=sql_step.made_in(
+                self, args.server, args.name, [args.server.ready], protect=args.protect
+            ),
         )
         self.register_outputs({"database_name": self.database_name})
 
@@ -110,7 +111,10 @@ class DatabaseUserArgs:
     name: str
     """Its name in the server."""
     access: sql.Access
-    """`migrator` acts as the owner, `read_write` changes rows, `read_only` reads them."""
+    """`migrator` acts as the owner, `read_write` changes rows, `read_only` reads them, `request`
+    has nothing but the roles that it may take for a transaction."""
+    roles: Roles | None = None
+    """The roles of a user whose access is `request`."""
     rotation: int = 1
     """Raise it for a new password."""
     connection_limit: int = 20
@@ -128,12 +132,15 @@ class DatabaseUserArgs:
         """
         where = f"database user {self.name}"
         sql.check_name("database user: name", self.name)
-        if self.access not in ("migrator", *sql.GRANTS):
-            known = ", ".join(("migrator", *sql.GRANTS))
+        if self.access not in ("migrator", *sql.GRANTS, "request"):
+            known = ", ".join(("migrator", *sql.GRANTS, "request"))
             msg = f"{where}: access must be one of {known} (got {self.access!r})"
             raise ValueError(msg)
         if self.name in sql.group_roles(self.database.database_name):
             msg = f"{where}: this name is taken by a role of the database itself; choose another"
+            raise ValueError(msg)
+        if (self.access == "request") != (self.roles is not None):
+            msg = f"{where}: roles: belongs to access request, and to no other; give both or none"
             raise ValueError(msg)
         limits = {
             "rotation": (self.rotation, 1),
@@ -178,7 +185,7 @@ class DatabaseUser(pulumi.ComponentResource):
             keepers={"rotation": str(args.rotation)},
             opts=child,
         )
-        role = _step(
+        role = sql_step.run(
             server,
             f"{name}-role",
             {
@@ -193,7 +200,12 @@ class DatabaseUser(pulumi.ComponentResource):
                 "down": sql.user_down(database, args.name, superuser=server.superuser),
             },
             down=True,
-            opts=_made_in(self, server, role_key(args), [args.database.ready]),
+            opts=sql_step.made_in(
+                self,
+                server,
+                role_key(args),
+                [args.database.ready, *([args.roles.ready] if args.roles else [])],
+            ),
         )
         self._login(name, args, salt.base64, role)
         self.register_outputs({"username": self.username})
@@ -216,12 +228,12 @@ class DatabaseUser(pulumi.ComponentResource):
                 )
             )
         )
-        _step(
+        sql_step.run(
             server,
             f"{name}-login",
             {"up": batches},
             secret=True,
-            opts=_made_in(self, server, role_key(args), [role]),
+            opts=sql_step.made_in(self, server, role_key(args), [role]),
         )
 
 
@@ -247,45 +259,3 @@ def settings(args: DatabaseUserArgs) -> dict[str, str]:
     if args.access == "read_only":
         return {"default_transaction_read_only": "on", **common}
     return common
-
-
-def _step(
-    server: DatabaseServer,
-    name: str,
-    batches: Mapping[str, Any],
-    *,
-    opts: pulumi.ResourceOptions,
-    down: bool = False,
-    secret: bool = False,
-) -> command.remote.Command:
-    """Run SQL in a server."""
-    return server.host.remote.step(
-        name,
-        "sql",
-        {**server.place, **batches},
-        down=down,
-        secret=secret,
-        # What removes nothing may go with the host.
-        elsewhere=down and server.data is None,
-        opts=opts,
-    )
-
-
-def _made_in(
-    parent: pulumi.Resource,
-    server: DatabaseServer,
-    identity: str,
-    depends_on: Sequence[pulumi.Resource],
-    *,
-    protect: bool | None = None,
-) -> pulumi.ResourceOptions:
-    """Return the options of what is made in a server, and made anew with another name or data."""
-    return pulumi.ResourceOptions(
-        parent=parent,
-        depends_on=depends_on,
-        protect=protect,
-        replace_with=[server.data] if server.data else None,
-        replacement_trigger=identity,
-        # The old one's removal must not hit what the new one made.
-        delete_before_replace=True,
-    )

@@ -61,3 +61,11 @@ class DatabaseServer(Protocol):
     @property
     def ready(self) -> pulumi.Resource:
         """Succeeds once the server accepts connections."""
+
+
+class Roles(Protocol):
+    """Roles that a user may take for a transaction, such as `RequestRoles`."""
+
+    @property
+    def ready(self) -> pulumi.Resource:
+        """Has made them."""

@@ -61,7 +61,7 @@ class PathRoute:
     upstream: str | None = None
     """The URL of another server, without a path; its certificate is checked."""
     strip_prefix: bool = False
-    """Whether the target sees paths without the prefix."""
+    """Whether the target sees paths without the prefix, of which X-Forwarded-Prefix tells it."""
     single_page: bool = False
     """Of a folder: whether paths without a file get /index.html."""
     stream: bool = False

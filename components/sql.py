@@ -12,8 +12,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
-Access = Literal["migrator", "read_write", "read_only"]
-"""What a user may do: change the schema as its owner, change rows, or read them."""
+Access = Literal["migrator", "read_write", "read_only", "request"]
+"""What a user may do: change the schema as its owner, change rows, read them, or take a role for
+each request (`sql_roles`)."""
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _RESERVED = {"postgres", "template0", "template1", "public", "none", "session_user", "current_user"}
@@ -96,13 +97,13 @@ def group_roles(database: str) -> list[str]:
 
 def checked() -> list[Batch]:
     """Return what only asks whether the server answers."""
-    return [_batch("postgres", "SELECT now();")]
+    return [batch("postgres", "SELECT now();")]
 
 
 def server_up() -> list[Batch]:
     """Return what makes a fresh server safe: no superuser over the network, no common rooms."""
     return [
-        _batch(
+        batch(
             "postgres",
             "ALTER ROLE postgres PASSWORD NULL;",
             "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;",
@@ -119,7 +120,7 @@ def database_up(
     of the owner.
     """
     owner, groups = identifier(owner_role(database)), group_roles(database)
-    roles = [line for role in groups for line in _role(role, "NOLOGIN", None, superuser=superuser)]
+    roles = [line for name in groups for line in role(name, "NOLOGIN", None, superuser=superuser)]
     if not superuser:
         roles.append(f"GRANT {owner} TO CURRENT_USER;")
     create = (
@@ -127,7 +128,7 @@ def database_up(
     )
     joined = ", ".join(identifier(role) for role in groups[1:])
     return [
-        _batch(
+        batch(
             "postgres",
             *roles,
             _unless(f"FROM pg_database WHERE datname = {literal(database)}", create),
@@ -136,7 +137,7 @@ def database_up(
             f"GRANT CONNECT ON DATABASE {identifier(database)} TO {joined};",
             transaction=False,
         ),
-        _batch(
+        batch(
             database,
             *(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)};" for schema in schemas),
             *(f"ALTER SCHEMA {identifier(schema)} OWNER TO {owner};" for schema in schemas),
@@ -154,7 +155,7 @@ def database_up(
 def database_down(database: str) -> list[Batch]:
     """Return what removes a database, everybody's connections to it, and its roles."""
     return [
-        _batch(
+        batch(
             "postgres",
             f"DROP DATABASE IF EXISTS {identifier(database)} WITH (FORCE);",
             *(f"DROP ROLE IF EXISTS {identifier(role)};" for role in group_roles(database)),
@@ -181,9 +182,9 @@ def user_up(
         f"WHERE u.rolname = {literal(user)} AND g.rolname <> {literal(group)} \\gexec"
     )
     return [
-        _batch(
+        batch(
             database,
-            *_role(user, "LOGIN", connection_limit, superuser=superuser),
+            *role(user, "LOGIN", connection_limit, superuser=superuser),
             revoke_others,
             f"GRANT {identifier(group)} TO {name};",
             f"ALTER ROLE {name} RESET ALL;",
@@ -205,7 +206,7 @@ def user_password(user: str, verifier: str, *, superuser: bool = True) -> list[B
         "SET LOCAL log_min_error_statement = panic;",
     )
     return [
-        _batch(
+        batch(
             "postgres",
             *(unlogged if superuser else ()),
             f"ALTER ROLE {identifier(user)} PASSWORD {literal(verifier)};",
@@ -223,22 +224,23 @@ def user_down(database: str, user: str, *, superuser: bool = True) -> list[Batch
     # Whoever is no superuser has to be a member, to end its sessions and give away what it owns.
     join = f"SELECT format('GRANT %I TO %I', rolname, CURRENT_USER) {exists}"
     return [
-        _batch(
+        batch(
             "postgres",
             f"SELECT format('ALTER ROLE %I NOLOGIN', rolname) {exists}",
             *(() if superuser else (join,)),
             kill,
         ),
-        _batch(
+        batch(
             database,
             f"SELECT {reassign} {exists}",
             f"SELECT format('DROP OWNED BY %I', rolname) {exists}",
         ),
-        _batch("postgres", f"DROP ROLE IF EXISTS {identifier(user)};"),
+        batch("postgres", f"DROP ROLE IF EXISTS {identifier(user)};"),
     ]
 
 
-def _batch(database: str, *lines: str, transaction: bool = True) -> Batch:
+def batch(database: str, *lines: str, transaction: bool = True) -> Batch:
+    """Return statements that run in one session."""
     return {"database": database, "transaction": transaction, "sql": "\n".join(lines) + "\n"}
 
 
@@ -246,18 +248,19 @@ def _unless(where: str, statement: str) -> str:
     return f"SELECT {literal(statement)} WHERE NOT EXISTS (SELECT {where}) \\gexec"
 
 
-def _role(
-    role: str, login: str, connection_limit: int | None, *, superuser: bool = True
+def role(
+    name: str, login: str, connection_limit: int | None, *, superuser: bool = True
 ) -> list[str]:
+    """Return what makes a role, if it is not there, and gives it these powers and no other."""
     powers = "INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
     if not superuser:
         # It cannot give the other powers, and so may not even take them.
         powers = "INHERIT NOCREATEDB NOCREATEROLE"
     limit = "" if connection_limit is None else f" CONNECTION LIMIT {connection_limit}"
-    where = f"FROM pg_roles WHERE rolname = {literal(role)}"
+    where = f"FROM pg_roles WHERE rolname = {literal(name)}"
     return [
-        _unless(where, f"CREATE ROLE {identifier(role)} NOLOGIN"),
-        f"ALTER ROLE {identifier(role)} WITH {login} {powers}{limit};",
+        _unless(where, f"CREATE ROLE {identifier(name)} NOLOGIN"),
+        f"ALTER ROLE {identifier(name)} WITH {login} {powers}{limit};",
     ]
 
 

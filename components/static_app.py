@@ -9,13 +9,14 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pulumi
 
 from . import names
 from .artefact import Artefact
-from .job import check_environment
+from .job import check_environment, check_secrets
 from .proxies import checks
 from .release import release_id
 from .reverse_proxy import ReverseProxy
@@ -44,6 +45,9 @@ class StaticAppArgs:
     Elsewhere a file counts as such when eight or more hexadecimal digits show."""
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Settings for the page, which everybody can read; RELEASE is set besides."""
+    published: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
+    """More settings, which the program makes and everybody can read too, such as a key that says
+    no more than that the page asks."""
     environment_path: str = "/env.js"
     """The file that holds them, in place of the artefact's own: a script, or JSON by its ending."""
     environment_variable: str = "environment"
@@ -93,6 +97,7 @@ class StaticAppArgs:
                 msg = f"environment: {name} must be plain text: everybody who visits can read it"
                 raise ValueError(msg)  # noqa: TRY004 - one kind of error for all mistakes
         check_environment("environment", self.environment)
+        check_secrets("published", self.published, self.environment)
         checks.path("environment_path", self.environment_path)
         if not self.environment_path.endswith((".js", ".json")):
             msg = f"environment_path: must end with .js or .json (got {self.environment_path!r})"
@@ -109,7 +114,7 @@ class StaticAppArgs:
 
     def _check_artefact(self, path: str) -> None:
         """Refuse in a preview what the gate on the host would refuse, where that is known."""
-        if self.environment and path == self.environment_path:
+        if (self.environment or self.published) and path == self.environment_path:
             return
         inside = "/".join(part for part in (self.folder, path.strip("/")) if part)
         index = f"{inside}/index.html".lstrip("/")
@@ -152,12 +157,19 @@ class StaticApp(pulumi.ComponentResource):
             "account": args.proxy.account,
             "keep_releases": args.keep_releases,
         }
+        # Whatever a secret's mark says of it: everybody can read it.
+        known = {k: pulumi.Output.unsecret(each.value) for k, each in args.published.items()}
+        files: pulumi.Input[dict[str, str]] = settings_file(args, self.release)
+        if known:
+            files = pulumi.Output.all(**known).apply(
+                lambda values: settings_file(args, self.release, values)
+            )
         # Two steps, because a step that dies after it switched is not in the engine's state: what
         # was there before the switch is what takes the release away again.
-        files = remote.step(
+        laid = remote.step(
             f"{name}-files-{self.release}",
             "staticfiles",
-            {**own, **contents(args, self.release), "disk_mib": _FREE_DISK_MIB},
+            {**own, **contents(args, files), "disk_mib": _FREE_DISK_MIB},
             down=True,
             timeout_seconds=1800,
             opts=pulumi.ResourceOptions(
@@ -168,7 +180,7 @@ class StaticApp(pulumi.ComponentResource):
             f"{name}-switch-{self.release}",
             "staticswitch",
             own,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[files]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[laid]),
         )
         self.register_outputs(
             {
@@ -182,25 +194,30 @@ class StaticApp(pulumi.ComponentResource):
 
 def static_release(args: StaticAppArgs) -> str:
     """Return the id of the release that these settings make."""
-    return release_id({**contents(args, ""), "revision": args.revision})
+    versions = {name: secret.version for name, secret in args.published.items()}
+    made_of = contents(args, settings_file(args, "", versions))
+    return release_id({**made_of, "revision": args.revision})
 
 
-def contents(args: StaticAppArgs, release: str) -> dict[str, Any]:
-    """Return what a release is made of; with an empty release, what its id is made of."""
+def contents(args: StaticAppArgs, files: pulumi.Input[dict[str, str]]) -> dict[str, Any]:
+    """Return what a release is made of, with the file of its settings."""
     return {
         "artefact": args.artefact.path,
         "folder": args.folder,
-        "files": settings_file(args, release),
+        "files": files,
         "hashed_folders": list(args.hashed_folders),
         "check_paths": list(args.check_paths),
     }
 
 
-def settings_file(args: StaticAppArgs, release: str) -> dict[str, str]:
+def settings_file(
+    args: StaticAppArgs, release: str, published: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """Return the file with the settings for the page by its path; nothing without settings."""
-    if not args.environment:
+    if not args.environment and not args.published:
         return {}
-    text = json.dumps({**args.environment, "RELEASE": release}, sort_keys=True, ensure_ascii=True)
+    settings = {**args.environment, **published, "RELEASE": release}
+    text = json.dumps(settings, sort_keys=True, ensure_ascii=True)
     # Wherever the text ends up, also within a page, nothing in it ends a script or begins a tag.
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -93,6 +93,15 @@ class Postgres(Part):
     """Whether the data refuses to be deleted."""
 
 
+class Redis(Part):
+    """The Redis server."""
+
+    image: Image = Field("redis:7", examples=["redis:7"])
+    """Its image."""
+    memory_mib: Mib = 128
+    """Its memory limit in MiB, three quarters of it for data."""
+
+
 class RegistryAccount(Part):
     """A private registry; its password is `registry_password`."""
 

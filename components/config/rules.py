@@ -44,12 +44,17 @@ def environment_is_free(reserved: Mapping[str, str]) -> Rule:
     """
 
     def rule(app: "Workload") -> Iterator[Problem]:
-        for name in app.environment:
-            if name in reserved:
-                wrong = "is set by the program"
-                yield Problem(f"app.environment.{name}", wrong, f"remove it, and {reserved[name]}")
+        yield from set_twice("app", app, reserved)
 
     return rule
+
+
+def set_twice(key: str, app: "Workload", reserved: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem for each variable of an app, whose key this is, that the program sets."""
+    for name in app.environment:
+        if name in reserved:
+            wrong = "is set by the program"
+            yield Problem(f"{key}.environment.{name}", wrong, f"remove it, and {reserved[name]}")
 
 
 def stack_can_be_a_prefix(context: Context) -> Iterator[Problem]:
@@ -90,7 +95,12 @@ def untrusted_certificates_need_short_hsts(acme: "Acme", site: "Site") -> Iterat
 
 def images_are_pinned(images: "Images", app: "App", postgres: "Postgres") -> Iterator[Problem]:
     """Every image has a digest where that is required."""
-    for path, image in (("app.image", app.image), ("postgres.image", postgres.image)):
+    yield from without_digest(images, {"app.image": app.image, "postgres.image": postgres.image})
+
+
+def without_digest(images: "Images", named: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem for each image, by its key, that has no digest where that is required."""
+    for path, image in named.items():
         if images.require_digest and "@" not in image:
             cure = f"write {image}@sha256:…, as `docker buildx imagetools inspect {image}` shows it"
             yield Problem(path, "has no digest, which images.require_digest asks for", cure, image)
@@ -203,10 +213,15 @@ def registry_serves_the_image(registry: "RegistryAccount | None", app: "App") ->
 
 def debugging_is_off(app: "App") -> Iterator[Problem]:
     """What faces the public does not show its inside."""
+    yield from debugging("app", app)
+
+
+def debugging(path: str, app: "Workload") -> Iterator[Problem]:
+    """Yield a problem for each variable of an app, whose key this is, that turns debugging on."""
     for key, value in app.environment.items():
         if _DEBUG.search(key) and value.lower() not in _OFF:
             cure = "remove it; use LOG_LEVEL for more logs"
-            yield Problem(f"app.environment.{key}", "shows the app's inside to everybody", cure)
+            yield Problem(f"{path}.environment.{key}", "shows the app's inside to everybody", cure)
 
 
 def backups_are_reserved(backups_enabled: bool) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 """Single values as people write them: each type refuses what cannot work, and says what would."""
 
+import datetime
 import re
 from typing import Annotated
 
@@ -179,6 +180,16 @@ def distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _day(value: str) -> str:
+    try:
+        datetime.date.fromisoformat(value)
+    except ValueError:
+        refuse("is no day", "write it as year, month and day: 2036-01-31")
+    return value
+
+
+Day = Annotated[Text, AfterValidator(_day)]
+"""A day of the calendar, such as 2036-01-31."""
 Flag = Annotated[bool, Field(strict=True)]
 """true or false."""
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]

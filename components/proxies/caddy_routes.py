@@ -66,10 +66,13 @@ def _folder(route: PathRoute) -> list[str]:
 
 def _upstream(route: PathRoute, settings: SiteSettings) -> list[str]:
     address = client(settings)
+    # What a client says of it is dropped.
+    prefix = f"X-Forwarded-Prefix {route.path}" if route.strip_prefix else "-X-Forwarded-Prefix"
     return [
         *([] if route.app else ["header_up Host {http.reverse_proxy.upstream.hostport}"]),
         *([f"header_up X-Forwarded-For {address}"] if settings.client_address else []),
         f"header_up X-Real-IP {address}",
+        f"header_up {prefix}",
         'header_up Forwarded "for={forwarded_for};host={http.request.host};'
         'proto={http.request.scheme}"',
         *([f"flush_interval {AT_ONCE}"] if route.stream else []),

@@ -69,6 +69,8 @@ def _target(route: PathRoute) -> list[str]:
     # A rewrite ends what follows of its kind, so variables are set before.
     variables = [line for line in serve if line.startswith("set ")]
     rest = [line for line in serve if line not in variables]
+    if route.strip_prefix and not route.folder:
+        variables.append(f'set $homeport_prefix "{route.path}";')
     return [*variables, *(strip if route.strip_prefix else []), *rest]
 
 

@@ -109,7 +109,7 @@ def _build(entry: Entry, progress: Progress) -> str:
 
 def _build_app(entry: Entry, base: str, progress: Progress) -> str:
     context = APPS / str(entry.app)
-    arguments = {"BASE": base, "VERSION": entry.version}
+    arguments = entry.arguments | {"BASE": base, "VERSION": entry.version}
     found = images.digest(context, arguments, images.image_id(base))
     tag = f"homeport-cloud/{entry.app}:{found}"
     if docker.inspect("image", tag):
@@ -118,7 +118,7 @@ def _build_app(entry: Entry, base: str, progress: Progress) -> str:
     with _one_at_a_time:
         done = subprocess.run(
             [str(context / "build"), "image", entry.version, tag],
-            env=os.environ | {"BASE": base, "UV": find_uv_bin()},
+            env=os.environ | entry.arguments | {"BASE": base, "UV": find_uv_bin()},
             capture_output=True,
             text=True,
             check=False,

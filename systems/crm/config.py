@@ -8,7 +8,7 @@ from components.config import Given, GivenKey, Part, Settings, parts
 from components.config.guarding import Guard
 from components.config.network_values import Hostname, Network
 from components.config.starter import ExistingServer
-from components.config.values import Image, Mib, Rotation, Seconds, distinct
+from components.config.values import Mib, Rotation, Seconds, distinct
 
 from . import rules
 from .others import Imap, Signing, SigningUpgrade, Smtp, Storage
@@ -38,15 +38,6 @@ class Site(parts.Site):
         (), examples=[["173.245.48.0/20"]]
     )
     """Addresses of the CDN before the server, whose CF-Connecting-IP is believed; else nobody's."""
-
-
-class Redis(Part):
-    """The Redis server."""
-
-    image: Image = Field("redis:7", examples=["redis:7"])
-    """Its image."""
-    memory_mib: Mib = 128
-    """Its memory limit in MiB, three quarters of it for data."""
 
 
 class Website(Part):
@@ -115,7 +106,7 @@ class CrmConfig(Settings):
     """What the website shows; its own CRM_INTAKE_SECRET."""
     site: Site = Site()
     postgres: parts.Postgres = parts.Postgres(image="postgres:17")
-    redis: Redis = Redis()
+    redis: parts.Redis = parts.Redis()
     images: parts.Images = parts.Images()
     secret_rotation: SecretRotation = SecretRotation()
 

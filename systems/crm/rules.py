@@ -11,10 +11,10 @@ from .website import FLAGS
 
 if TYPE_CHECKING:
     from components.config.guarding import Guard
-    from components.config.parts import Images
+    from components.config.parts import Images, Redis
     from components.config.starter import ExistingServer
 
-    from .config import App, Redis, Website
+    from .config import App, Website
     from .others import Signing, SigningUpgrade, Smtp
 
 
@@ -60,10 +60,7 @@ def signing_is_elsewhere(domain: str, signing: "Signing") -> Iterator[Problem]:
 
 def redis_is_pinned(images: "Images", redis: "Redis") -> Iterator[Problem]:
     """Redis has a digest where that is required."""
-    if images.require_digest and "@" not in redis.image:
-        cure = f"write {redis.image}@sha256:…"
-        wrong = "has no digest, which images.require_digest asks for"
-        yield Problem("redis.image", wrong, cure, redis.image)
+    yield from rules.without_digest(images, {"redis.image": redis.image})
 
 
 def ports_differ(

@@ -5,13 +5,14 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
 
+from components.sql import Batch
 from tests.processes.ledger_process import free_port
 
 OWNER, APP = ("ledger_owner", "own-3r-pw"), ("ledger_app", "app-3r-pw")
@@ -47,6 +48,22 @@ class Cluster:
         return psycopg.connect(
             host=str(self.folder), port=self.port, user="postgres", dbname=database, autocommit=True
         )
+
+    def run(self, batches: Sequence[Batch]) -> None:
+        """Runs batches of SQL as the tool `sql` does; an error is PostgreSQL's own."""
+        place = ["-h", str(self.folder), "-p", str(self.port), "-U", "postgres"]
+        for batch in batches:
+            session = ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-f", "-"]
+            single = ["-1"] if batch["transaction"] else []
+            done = subprocess.run(
+                [*session, *place, "-d", batch["database"], *single],
+                input=batch["sql"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode != 0:
+                raise AssertionError(done.stderr)
 
     def new_database(self) -> str:
         """Makes a database that `ledger_owner` owns and in which `ledger_app` has DML only."""

@@ -52,6 +52,8 @@ def test_every_project_has_checks_with_names_of_their_own(project: Path) -> None
         "release": "abc",
         "spa_origin": "https://app.example.com",
         "smoke_login": {"username": "smoke", "password": "x"},
+        "admin": "operator",
+        "smoke": dict.fromkeys(("anon", "service", "mail", "objects", "admin"), "x"),
     }
     names = [
         check.name for check in smoke.declared(folder, smoke.Stack(site=SITE, outputs=outputs))

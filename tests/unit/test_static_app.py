@@ -272,3 +272,30 @@ def test_a_static_app_and_an_app_of_a_host_cannot_have_one_name() -> None:
 
     with pytest.raises(ValueError, match="app name docs is already taken by app docs"):
         record(run)
+
+
+def test_what_the_program_makes_for_the_page_is_published_and_makes_a_release_of_its_own() -> None:
+    def published(value: str, version: str) -> Deployment:
+        def run() -> None:
+            key = secrets.Secret(value=pulumi.Output.secret(value), version=version)
+            program(environment={"API_URL": "https://a.example"}, published={"API_KEY": key})
+
+        return record(run)
+
+    first, second = published("made-first", "1"), published("made-second", "2")
+    assert len({release(deploy()), release(first), release(second)}) == 3
+    text = document(step(first, "files"))["files"]["env.js"]
+    settings = json.loads(text.partition(" = ")[2].rstrip().rstrip(";"))
+    assert settings == {
+        "API_KEY": "made-first",
+        "API_URL": "https://a.example",
+        "RELEASE": release(first),
+    }
+
+
+def test_a_published_setting_is_set_once() -> None:
+    def run() -> None:
+        program(environment={"API_KEY": "y"}, published={"API_KEY": secrets.plain("x")})
+
+    with pytest.raises(Exception, match="API_KEY is set in environment too"):
+        record(run)

@@ -97,6 +97,8 @@ def test_a_prefix_is_kept_or_stripped_and_the_query_stays(server: Server) -> Non
     assert server.ask("/bare").json()["path"] == "/"
     assert server.ask("/bare?z=1").json()["path"] == "/?z=1"
     assert server.ask("/bare/").json()["path"] == "/"
+    told = headers_of(server.ask("/bare/x", headers={"X-Forwarded-Prefix": "/evil"}))
+    assert told["x-forwarded-prefix"] == "/bare"
 
 
 def test_folders_serve_files_and_a_single_page_app_its_page(server: Server) -> None:
@@ -123,6 +125,7 @@ def test_an_app_sees_who_asks_and_nobody_can_pretend_to_be_another(server: Serve
         "X-Real-IP": "6.6.6.6",
         "X-Forwarded-Host": "evil.example.com",
         "X-Forwarded-Proto": "http",
+        "X-Forwarded-Prefix": "/evil",
         "Forwarded": "for=6.6.6.6",
     }
     for path, role in (("/api/headers", ""), ("/echo", ""), ("/echo", "own-")):
@@ -133,6 +136,7 @@ def test_an_app_sees_who_asks_and_nobody_can_pretend_to_be_another(server: Serve
         assert seen["x-forwarded-proto"] == "https"
         assert seen["x-forwarded-host"] == server.hostname(role)
         assert seen["forwarded"] == f"for={me};host={server.hostname(role)};proto=https"
+        assert "x-forwarded-prefix" not in seen
         assert seen["connection"] == "close", "a kept connection would outlive a switch"
     assert headers_of(server.ask("/api/headers"))["host"] == server.hostname()
 

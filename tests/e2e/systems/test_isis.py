@@ -1,7 +1,6 @@
 """Isis on the local cloud: staging through its life, production up and down."""
 
 import json
-import socket
 import time
 from collections.abc import Iterator
 
@@ -12,7 +11,7 @@ from homeport import stacks
 from homeport.cloud import served
 from homeport.cloud.instance import Cloud
 from tests.e2e.conftest import until
-from tests.e2e.deployed import Deployed
+from tests.e2e.deployed import Deployed, answers, left
 from tests.e2e.load import Load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
@@ -47,25 +46,12 @@ def load(isis: Deployed) -> Load:
     )
 
 
-def answers(address: str, port: int) -> bool:
-    try:
-        with socket.create_connection((address, port), timeout=2):
-            return True
-    except OSError:
-        return False
-
-
 def test_the_first_up_ends_with_a_backend_that_passes_every_smoke_check(isis: Deployed) -> None:
     assert isis.broken() == []
 
 
 def test_a_second_up_changes_nothing_and_opens_no_ssh_connection(isis: Deployed) -> None:
-    lines = "journalctl -u ssh -o cat --no-pager | wc -l"
-    before = isis.console(lines)
-    printed = isis.up()
-    assert "unchanged" in printed
-    assert not {"created", "updated", "replaced", "deleted"} & set(printed.split())
-    assert isis.console(lines) == before, "sshd saw a connection"
+    isis.changes_nothing()
 
 
 def test_only_ssh_http_and_https_answer_from_outside(isis: Deployed) -> None:
@@ -160,20 +146,6 @@ def test_a_reboot_brings_everything_back_by_itself(isis: Deployed, client: hclou
     until(back, 600, "the backend after a reboot")
     assert isis.console("stat -c %Y /proc/1") != boot
     assert isis.broken() == []
-
-
-def left(client: hcloud.Client, mark: str) -> list[str]:
-    """What is there in the cloud under a name."""
-    kinds = (
-        client.servers,
-        client.primary_ips,
-        client.firewalls,
-        client.ssh_keys,
-        client.volumes,
-        client.zones,
-    )
-    names = [str(item.name) for kind in kinds for item in kind.get_all()]
-    return [name for name in names if mark in name]
 
 
 def test_what_is_removed_from_the_server_leaves_no_trace_there(

@@ -1,5 +1,6 @@
 """What tests of a system without an engine share: its stack files, its program, what it refuses."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -36,22 +37,26 @@ class System:
     @property
     def folder(self) -> Path:
         """Where it lies."""
-        return ROOT / "systems" / self.name
+        return ROOT / "systems" / self.name.replace("-", "_")
 
     def config(self, stack: str) -> dict[str, Any]:
         """Return the plain values of a stack file."""
         plain, _ = stack_files.read(self.folder / f"Pulumi.{stack}.yaml")
         return plain
 
-    def run(self, stack: str, *, preview: bool = False) -> Deployment:
-        """Run the whole program without an engine."""
+    def run(
+        self, stack: str, *, preview: bool = False, config: dict[str, Any] | None = None
+    ) -> Deployment:
+        """Run the whole program without an engine, with other values than those of its file."""
         # Where a guard is declared, only an approved plan runs.
-        with mock.patch.dict(os.environ, {APPROVED: f"{self.name}/{stack}"}):
+        approved = mock.patch.dict(os.environ, {APPROVED: f"{self.name}/{stack}"})
+        # A program starts in its project's folder.
+        with approved, contextlib.chdir(self.folder):
             return record(
                 self.folder / "__main__.py",
                 stack=stack,
                 project=self.name,
-                config=self.config(stack),
+                config=config or self.config(stack),
                 secrets=dict(self.secrets),
                 preview=preview,
             )

@@ -1,0 +1,1 @@
+"""Command-center: a Supabase-like platform in containers, behind one proxy, on one server."""

@@ -1,0 +1,149 @@
+"""Command-center: accounts, an API over the database, websockets, objects and mail on one server.
+
+What differs between staging and production stands in Pulumi.<stack>.yaml, what there is stands
+here. Only the proxy is published; the database itself decides who sees which rows.
+"""
+
+import pulumi
+
+from components.artefact import Artefact, ArtefactArgs
+from components.artefact_source import LocalSource
+from components.database import Database, DatabaseArgs
+from components.database_migrations import DatabaseMigrations, DatabaseMigrationsArgs
+from components.dns import DnsRecords, DnsRecordsArgs, address_records
+from components.firewall import HostFirewall, HostFirewallArgs, web_rules
+from components.hetzner_server import HetznerServer, HetznerServerArgs
+from components.postgres import PostgresServer, PostgresServerArgs
+from components.redis import RedisServer, RedisServerArgs
+from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
+from components.site import Site, SiteArgs
+from components.site_access import BasicAuth
+from components.site_routes import PathRoute
+from components.static_app import StaticApp, StaticAppArgs
+from systems.command_center import contract, gates, monitoring, names
+from systems.command_center import networks as net
+from systems.command_center import services as parts
+from systems.command_center.config import CommandCenterConfig
+
+config = CommandCenterConfig.load()
+
+rules = web_rules(ssh_networks=config.server.ssh_networks)
+machine = HetznerServer(
+    "server",
+    HetznerServerArgs(
+        server_type=config.server.type,
+        location=config.server.location,
+        image=config.server.image,
+        rules=rules,
+        packages=["caddy"],
+        admin_keys=config.server.admin_keys,
+        protect=config.server.protect,
+        dns_ptr=config.domain,
+        swap_mib=config.server.swap_mib,
+    ),
+)
+host = machine.host
+HostFirewall("firewall", HostFirewallArgs(host=host, rules=rules))
+
+networks = net.declare(host)
+protect = config.postgres.protect
+memory_mib = config.postgres.memory_mib
+postgres = PostgresServer(
+    "postgres",
+    PostgresServerArgs(
+        host=host,
+        image=config.postgres.image,
+        network=networks.data,
+        memory_mib=memory_mib,
+        protect=protect,
+    ),
+)
+RedisServer(
+    "redis",
+    RedisServerArgs(
+        host=host,
+        image=config.redis.image,
+        network=networks.cache,
+        memory_mib=config.redis.memory_mib,
+        protect=protect,
+        rotation=config.secret_rotation.redis,
+    ),
+)
+
+# The schema, and what must hold in it before anything new serves.
+database = Database(
+    "database",
+    DatabaseArgs(server=postgres, name=names.DATABASE, schemas=("public", "auth"), protect=protect),
+)
+agreed = contract.agree(config, database)
+migrations = DatabaseMigrations(
+    "schema",
+    DatabaseMigrationsArgs(database=database, folder="migrations", after=[agreed.roles.ready]),
+)
+checked = gates.declare(config, database, migrations)
+services = parts.declare(host, agreed, networks, checked)
+prometheus, alertmanager = monitoring.declare(config, host, agreed, networks)
+
+# The way in.
+dns = []
+if config.dns and config.dns.manage:
+    zone, hostnames = config.dns.zone, [config.domain, *config.site.redirects_from]
+    args = DnsRecordsArgs(
+        zone=zone,
+        create_zone=config.dns.create_zone,
+        protect=config.server.protect,
+        records=address_records(zone, hostnames, machine.address),
+    )
+    dns = [DnsRecords("dns", args)]
+proxy = ReverseProxy(
+    "proxy",
+    ReverseProxyArgs(host=host, acme_email=config.acme.email, acme_directory=config.acme.directory),
+)
+source = LocalSource(path="page")
+page = StaticApp(
+    "page",
+    StaticAppArgs(
+        proxy=proxy,
+        artefact=Artefact("page", ArtefactArgs(host=host, source=source)),
+        single_page=True,
+        environment={"VITE_SUPABASE_URL": f"https://{config.domain}"},
+        published={"VITE_SUPABASE_ANON_KEY": agreed.jwt.keys[names.ANON]},
+    ),
+)
+site = Site(
+    "site",
+    SiteArgs(
+        proxy=proxy,
+        hostnames=[config.domain],
+        routes=[
+            PathRoute(static=page, public=True),
+            PathRoute(path="/api", app=services.rest, strip_prefix=True, public=True),
+            PathRoute(path="/auth", app=services.auth, strip_prefix=True, public=True),
+            PathRoute(
+                path="/realtime",
+                app=services.realtime,
+                strip_prefix=True,
+                public=True,
+                stream=True,
+                timeout_seconds=3600,
+            ),
+            PathRoute(path="/s3", app=services.objects, strip_prefix=True, public=True),
+            PathRoute(path="/mail", app=services.mail, strip_prefix=True),
+            PathRoute(path="/prometheus", app=prometheus),
+            PathRoute(path="/alertmanager", app=alertmanager),
+        ],
+        redirects_from=config.site.redirects_from,
+        hsts_seconds=config.site.hsts_seconds,
+        basic_auth=BasicAuth(username=config.admin.username, password=agreed.admin_password),
+    ),
+    pulumi.ResourceOptions(depends_on=dns),
+)
+
+pulumi.export("url", site.url)
+pulumi.export("address", machine.address)
+pulumi.export("ssh", machine.ssh_command)
+pulumi.export("release", services.rest.release)
+pulumi.export("release_settings", {name: f"{name}.image" for name in contract.NAMES})
+# What smoke.py needs to try the platform as a user would.
+pulumi.export("admin", config.admin.username)
+pulumi.export("smoke", agreed.smoke())

@@ -1,0 +1,1 @@
+"""Stand-ins for the services of a platform that no registry here has; see README.md."""
