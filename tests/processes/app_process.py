@@ -1,4 +1,4 @@
-"""One real `ledger` process, without a database."""
+"""One real process of a sample app."""
 
 import os
 import signal
@@ -15,15 +15,17 @@ NO_DATABASE = "postgresql://ledger:not-a-real-password@127.0.0.1:1/ledger"
 
 
 class Process:
-    """One `ledger` process that ends with the test."""
+    """One process that ends with the test: of the ledger, or of another app by its module."""
 
-    def __init__(self, command: list[str], env: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, command: list[str], env: dict[str, str], log: Path, module: str = "ledger"
+    ) -> None:
         self.port = int(env.get("PORT", "0"))
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
         with log.open("wb") as output:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", "ledger", *command],
+                [sys.executable, "-m", module, *command],
                 env={"PATH": os.environ["PATH"], **env},
                 stdout=output,
                 stderr=subprocess.STDOUT,
