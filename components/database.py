@@ -66,7 +66,7 @@ class Database(pulumi.ComponentResource):
         args.server.host.remote.claims.take(
             f"database on {args.server.hostname}", args.name, name, cure="choose another name"
         )
-        self.ready = _step(
+        self.ready = sql_step(
             args.server,
             f"{name}-database",
             {
@@ -76,7 +76,7 @@ class Database(pulumi.ComponentResource):
                 "down": sql.database_down(args.name),
             },
             down=True,
-            opts=_made_in(self, args.server, args.name, [args.server.ready], protect=args.protect),
+            opts=made_in(self, args.server, args.name, [args.server.ready], protect=args.protect),
         )
         self.register_outputs({"database_name": self.database_name})
 
@@ -178,7 +178,7 @@ class DatabaseUser(pulumi.ComponentResource):
             keepers={"rotation": str(args.rotation)},
             opts=child,
         )
-        role = _step(
+        role = sql_step(
             server,
             f"{name}-role",
             {
@@ -193,7 +193,7 @@ class DatabaseUser(pulumi.ComponentResource):
                 "down": sql.user_down(database, args.name, superuser=server.superuser),
             },
             down=True,
-            opts=_made_in(self, server, role_key(args), [args.database.ready]),
+            opts=made_in(self, server, role_key(args), [args.database.ready]),
         )
         self._login(name, args, salt.base64, role)
         self.register_outputs({"username": self.username})
@@ -216,12 +216,12 @@ class DatabaseUser(pulumi.ComponentResource):
                 )
             )
         )
-        _step(
+        sql_step(
             server,
             f"{name}-login",
             {"up": batches},
             secret=True,
-            opts=_made_in(self, server, role_key(args), [role]),
+            opts=made_in(self, server, role_key(args), [role]),
         )
 
 
@@ -249,7 +249,7 @@ def settings(args: DatabaseUserArgs) -> dict[str, str]:
     return common
 
 
-def _step(
+def sql_step(
     server: DatabaseServer,
     name: str,
     batches: Mapping[str, Any],
@@ -271,7 +271,7 @@ def _step(
     )
 
 
-def _made_in(
+def made_in(
     parent: pulumi.Resource,
     server: DatabaseServer,
     identity: str,

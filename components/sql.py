@@ -238,6 +238,73 @@ def user_down(database: str, user: str, *, superuser: bool = True) -> list[Batch
     ]
 
 
+def maker_up(maker: str, *, superuser: bool = True) -> list[Batch]:
+    """Return what makes a role that makes databases of its own; nobody logs in as it.
+
+    It may log in as far as its attributes say, since some apps ask the view pg_user who owns what,
+    which shows such roles alone; without a password nobody can.
+    """
+    name = identifier(maker)
+    return [
+        _batch(
+            "postgres",
+            *_role(maker, "LOGIN", None, superuser=superuser, createdb=True),
+            f"ALTER ROLE {name} PASSWORD NULL;",
+            # Where an app connects to see which databases there are, and to make one.
+            f"GRANT CONNECT ON DATABASE postgres TO {name};",
+        )
+    ]
+
+
+def maker_down(maker: str) -> list[Batch]:
+    """Return what drops such a role, and refuses as long as it owns a database."""
+    owned = f"FROM pg_database WHERE pg_get_userbyid(datdba) = {literal(maker)}"
+    refusal = (
+        f"DO $$ BEGIN IF EXISTS (SELECT {owned}) THEN "
+        f"RAISE EXCEPTION '% owns databases: %', {literal(maker)}, "
+        f"(SELECT string_agg(datname, ', ' ORDER BY datname) {owned}) "
+        "USING HINT = 'drop them, or keep the role'; END IF; END $$;"
+    )
+    exists = f"FROM pg_roles WHERE rolname = {literal(maker)} \\gexec"
+    return [
+        _batch(
+            "postgres",
+            refusal,
+            f"SELECT format('DROP OWNED BY %I', rolname) {exists}",
+            f"DROP ROLE IF EXISTS {identifier(maker)};",
+        )
+    ]
+
+
+def maker_login_up(
+    maker: str, login: str, connection_limit: int, *, superuser: bool = True
+) -> list[Batch]:
+    """Return what makes a login that acts as `maker`; says nothing about its password."""
+    name = identifier(login)
+    return [
+        _batch(
+            "postgres",
+            *_role(login, "LOGIN", connection_limit, superuser=superuser),
+            f"GRANT {identifier(maker)} TO {name};",
+            f"ALTER ROLE {name} RESET ALL;",
+            # What it makes belongs to the maker, and stays when the login goes.
+            f"ALTER ROLE {name} SET role = {literal(maker)};",
+        )
+    ]
+
+
+def maker_login_down(login: str) -> list[Batch]:
+    """Return what ends a login's sessions and drops it."""
+    exists = f"FROM pg_roles WHERE rolname = {literal(login)} \\gexec"
+    kill = (
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {literal(login)};"
+    )
+    return [
+        _batch("postgres", f"SELECT format('ALTER ROLE %I NOLOGIN', rolname) {exists}", kill),
+        _batch("postgres", f"DROP ROLE IF EXISTS {identifier(login)};"),
+    ]
+
+
 def _batch(database: str, *lines: str, transaction: bool = True) -> Batch:
     return {"database": database, "transaction": transaction, "sql": "\n".join(lines) + "\n"}
 
@@ -247,12 +314,18 @@ def _unless(where: str, statement: str) -> str:
 
 
 def _role(
-    role: str, login: str, connection_limit: int | None, *, superuser: bool = True
+    role: str,
+    login: str,
+    connection_limit: int | None,
+    *,
+    superuser: bool = True,
+    createdb: bool = False,
 ) -> list[str]:
-    powers = "INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+    makes = "CREATEDB" if createdb else "NOCREATEDB"
+    powers = f"INHERIT NOSUPERUSER {makes} NOCREATEROLE NOREPLICATION NOBYPASSRLS"
     if not superuser:
         # It cannot give the other powers, and so may not even take them.
-        powers = "INHERIT NOCREATEDB NOCREATEROLE"
+        powers = f"INHERIT {makes} NOCREATEROLE"
     limit = "" if connection_limit is None else f" CONNECTION LIMIT {connection_limit}"
     where = f"FROM pg_roles WHERE rolname = {literal(role)}"
     return [
