@@ -65,7 +65,7 @@ class DatabaseMaker(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: DatabaseMakerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("homeport:database:DatabaseMaker", name, {}, opts)
+        super().__init__("homeport:database_maker:DatabaseMaker", name, {}, opts)
         server = args.server
         self.server, self.role = server, args.name
         self.username = f"{args.name}_{args.rotation}"

@@ -250,6 +250,7 @@ def maker_up(maker: str, *, superuser: bool = True) -> list[Batch]:
             "postgres",
             *_role(maker, "LOGIN", None, superuser=superuser, createdb=True),
             f"ALTER ROLE {name} PASSWORD NULL;",
+            *(() if superuser else (f"GRANT {name} TO CURRENT_USER;",)),
             # Where an app connects to see which databases there are, and to make one.
             f"GRANT CONNECT ON DATABASE postgres TO {name};",
         )
@@ -303,6 +304,39 @@ def maker_login_down(login: str) -> list[Batch]:
         _batch("postgres", f"SELECT format('ALTER ROLE %I NOLOGIN', rolname) {exists}", kill),
         _batch("postgres", f"DROP ROLE IF EXISTS {identifier(login)};"),
     ]
+
+
+def tenant_up(database: str, maker: str) -> list[Batch]:
+    """Return what makes a tenant's database, which only its maker may connect to."""
+    name, owner = identifier(database), identifier(maker)
+    create = (
+        f"CREATE DATABASE {name} OWNER {owner} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'"
+    )
+    return [
+        _batch(
+            "postgres",
+            _unless(f"FROM pg_database WHERE datname = {literal(database)}", create),
+            f"ALTER DATABASE {name} OWNER TO {owner};",
+            f"REVOKE ALL ON DATABASE {name} FROM PUBLIC;",
+            transaction=False,
+        )
+    ]
+
+
+def tenant_open(database: str, *, suspended: bool) -> list[Batch]:
+    """Return what lets a tenant work, or ends all that works with its database and lets nobody."""
+    end = f"FROM pg_stat_activity WHERE datname = {literal(database)}"
+    allowed = "false" if suspended else "true"
+    lines = [f"ALTER DATABASE {identifier(database)} ALLOW_CONNECTIONS {allowed};"]
+    if suspended:
+        lines.append(f"SELECT count(pg_terminate_backend(pid)) {end};")
+    return [_batch("postgres", *lines)]
+
+
+def tenant_down(database: str) -> list[Batch]:
+    """Return what removes a tenant's database and ends everybody's connections to it."""
+    drop = f"DROP DATABASE IF EXISTS {identifier(database)} WITH (FORCE);"
+    return [_batch("postgres", drop, transaction=False)]
 
 
 def _batch(database: str, *lines: str, transaction: bool = True) -> Batch:

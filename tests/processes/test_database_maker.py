@@ -133,3 +133,28 @@ def test_the_role_stays_as_long_as_it_owns_a_database(server: Server) -> None:
         connection.execute("DROP DATABASE theirs")
     for _ in range(2):
         assert server.run(sql.maker_down("temporary")) == ""
+
+
+def test_a_tenants_database_is_its_makers_alone_until_it_is_suspended(server: Server) -> None:
+    for _ in range(2):
+        assert server.run(sql.tenant_up("b_db", "odoo")) == ""
+    assert server.run(sql.maker_up("other")) == ""
+    assert server.run(sql.maker_login_up("other", "other_1", 5)) == ""
+    with server.cluster.admin() as connection:
+        connection.execute(f"ALTER ROLE other_1 PASSWORD '{PASSWORD}'")
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        server.login("other_1", "b_db")
+    with server.login("odoo_1", "b_db") as connection:
+        connection.execute("CREATE TABLE kept (id int)")
+        assert server.run(sql.tenant_open("b_db", suspended=True)) == ""
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")
+    with pytest.raises(psycopg.OperationalError, match="not currently accepting connections"):
+        server.login("odoo_1", "b_db")
+    assert server.run(sql.tenant_open("b_db", suspended=False)) == ""
+    with server.login("odoo_1", "b_db") as connection:
+        connection.execute("SELECT id FROM kept")
+        for _ in range(2):
+            assert server.run(sql.tenant_down("b_db")) == ""
+    with pytest.raises(psycopg.OperationalError, match="does not exist"):
+        server.login("odoo_1", "b_db")
