@@ -21,7 +21,7 @@ from tests.processes.postgres_cluster import Cluster, installed, running
 
 LOGIN, PASSWORD = "tenants", "t3n-ants"
 ADMIN_PASSWORD = "ch0sen-by-the-operator"
-ADDONS = ROOT / "testbed/apps/odoo-standin/addons"
+ADDONS = ROOT / "systems/odoo/image/addons"
 
 
 class Odoo:

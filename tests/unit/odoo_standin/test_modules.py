@@ -7,7 +7,7 @@ from odoo_standin.modules import ModuleError
 
 from homeport.paths import ROOT
 
-ADDONS = ROOT / "testbed/apps/odoo-standin/addons"
+ADDONS = ROOT / "systems/odoo/image/addons"
 
 
 def addon(folder: Path, manifest: str) -> Config:

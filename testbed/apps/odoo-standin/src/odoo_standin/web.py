@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import parse_qs
 
 import psycopg
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -17,8 +17,11 @@ from odoo_standin import databases, filestore, hosts, sessions
 from odoo_standin.config import Config
 
 Handler = Callable[[Request, bytes], Response]
+THREADS = 4
+"""So many requests of one worker wait for the database at a time."""
 CHANNEL = "bus"
 """On which a database tells of its new notes."""
+_LIMIT = CapacityLimiter(THREADS)
 _PAGE = """<!doctype html><title>Odoo stand-in</title><h1>{database}</h1>
 <p>A stand-in for Odoo.{said}</p>
 <form method="post"><input name="login" aria-label="Login">
@@ -156,6 +159,7 @@ def _waiting(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     """Return an endpoint that lets a handler wait for the database in a thread of its own."""
 
     async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(handler, request, await request.body())
+        body = await request.body()
+        return await to_thread.run_sync(handler, request, body, limiter=_LIMIT)
 
     return endpoint
