@@ -98,6 +98,7 @@ docs: setup ## Write the generated documentation anew
 	@$(BIN)/python -m components.config systems.isis.config:IsisConfig > systems/isis/docs/configuration.md
 	@$(BIN)/python -m components.config systems.dms.config:DmsConfig > systems/dms/docs/configuration.md
 	@$(BIN)/python -m components.config systems.crm.config:CrmConfig > systems/crm/docs/configuration.md
+	@$(BIN)/python -m components.config systems.odoo.config:OdooConfig > systems/odoo/docs/configuration.md
 
 snapshots: setup ## Accept the present resources of both stacks as the expected ones
 	@$(BIN)/pytest tests/stacks -q --update-snapshots

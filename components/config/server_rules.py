@@ -1,7 +1,7 @@
 """Rules about the server's size and place, and what must fit into it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from .. import hetzner_catalogue as catalogue
@@ -59,6 +59,11 @@ def memory_fits(
         **{f"app.{key} twice": 2 * mib for key, mib in app.limits().items()},
         "the system": RESERVE_MIB,
     }
+    yield from too_large(parts, memory)
+
+
+def too_large(parts: Mapping[str, int], memory: int | None) -> Iterator[Problem]:
+    """Say what does not fit: parts in MiB by their keys, against the memory of a server."""
     total = sum(parts.values())
     if memory and total > memory:
         listed = ", ".join(f"{name} {mib}" for name, mib in parts.items())

@@ -61,5 +61,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-d", "--database", default="", help="the database that -i and -u are for")
     parser.add_argument("-i", "--init", default="", help="modules to install, with commas")
     parser.add_argument("-u", "--update", default="", help="modules to upgrade, with commas")
+    parser.add_argument("--no-http", action="store_true", help="take no port; with the next one")
     parser.add_argument("--stop-after-init", action="store_true", help="serve nothing")
     return parser
