@@ -27,8 +27,8 @@ ADDONS = ROOT / "systems/odoo/image/addons"
 class Odoo:
     """One configuration, its command, and its ports."""
 
-    def __init__(self, folder: Path, cluster: Cluster) -> None:
-        self.folder, self.cluster = folder, cluster
+    def __init__(self, folder: Path, cluster: Cluster, login: str = LOGIN) -> None:
+        self.folder, self.cluster, self.login = folder, cluster, login
         self.http, self.gevent = free_port(), free_port()
         self.password_file = folder / "password"
         self.password_file.write_text(ADMIN_PASSWORD)
@@ -37,7 +37,7 @@ class Odoo:
         said = {
             "db_host": "127.0.0.1",
             "db_port": self.cluster.port,
-            "db_user": LOGIN,
+            "db_user": self.login,
             "db_password": PASSWORD,
             "dbfilter": "^%d_db$",
             "list_db": False,
@@ -303,3 +303,45 @@ def test_without_workers_one_port_serves_everything(cluster: Cluster, tmp_path: 
     assert answer.status_code == 200
     process.terminate()
     assert process.popen.wait(30) == 0, process.log
+
+
+def upgraded(odoo: Odoo) -> subprocess.CompletedProcess[str]:
+    """Upgrade every tenant, as the image's own command does in a job."""
+    return subprocess.run(
+        [sys.executable, str(ADDONS.parent / "upgrade-tenants"), "tenant"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": str(Path(sys.executable).parent), "ODOO_RC": str(odoo.config())},
+        timeout=120,
+    )
+
+
+def test_every_tenant_is_upgraded_up_to_the_first_that_fails(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    own = "odoo_of_its_own"
+    with cluster.admin() as connection:
+        connection.execute(f"CREATE ROLE {own} LOGIN CREATEDB PASSWORD '{PASSWORD}'")
+    one = Odoo(tmp_path, cluster, login=own)
+    names = ("m1_db", "m2_db", "m3_db", "m4_db")
+    for name in names:
+        one.made(name)
+        with psycopg.connect(cluster.url((own, PASSWORD), name)) as connection:
+            connection.execute("UPDATE ir_module_module SET latest_version = '17.0.1.0.0'")
+            if name == "m2_db":
+                connection.execute("INSERT INTO note (title) VALUES ('twice'), ('twice')")
+    with cluster.admin() as connection:
+        connection.execute("ALTER DATABASE m4_db ALLOW_CONNECTIONS false")
+    failed = upgraded(one)
+    report = json.loads(failed.stdout.splitlines()[-1])
+    assert failed.returncode == 1
+    assert "m2_db: odoo: module tenant: 17.0.1.1.0/post-unique-titles.py" in failed.stderr
+    assert (set(report["upgraded"]), report["failed"]) == ({"m1_db"}, "m2_db")
+    assert (report["waiting"], report["suspended"]) == (["m3_db"], ["m4_db"])
+    with psycopg.connect(cluster.url((own, PASSWORD), "m2_db")) as connection:
+        connection.execute("DELETE FROM note")
+    done = upgraded(one)
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == 0, done.stderr
+    assert (set(report["upgraded"]), report["failed"]) == ({"m1_db", "m2_db", "m3_db"}, None)

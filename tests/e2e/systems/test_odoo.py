@@ -140,9 +140,8 @@ def test_a_tenant_is_made_suspended_resumed_and_deleted_without_a_new_release(
 
 def test_a_release_that_cannot_upgrade_a_tenant_never_serves_and_says_which(odoo: Deployed) -> None:
     before = odoo.outputs()["release"]
-    insert = "INSERT INTO note (title) VALUES ('twice'), ('twice')"
-    psql = f"docker exec -u postgres {odoo.system}-tenants-postgres psql -d globex_db -Atc"
-    odoo.console(f'{psql} "{insert}"')
+    psql = f"docker exec -i -u postgres {odoo.system}-tenants-postgres psql -q -d globex_db"
+    odoo.console(psql, stdin="INSERT INTO note (title) VALUES ('twice'), ('twice');")
     assert odoo.aim.cloud
     image = f"{NEXT}@{served.digests(odoo.aim.cloud)[NEXT]}"
     with load(odoo, tenant(odoo, "acme").hostname) as seen:
@@ -153,7 +152,7 @@ def test_a_release_that_cannot_upgrade_a_tenant_never_serves_and_says_which(odoo
     assert '"failed": "globex_db"' in said
     assert seen.lost == {}
     assert set(seen.releases) == {before}
-    odoo.console(f"{psql} \"DELETE FROM note WHERE title = 'twice'\"")
+    odoo.console(psql, stdin="DELETE FROM note WHERE title = 'twice';")
 
 
 def test_a_release_under_load_rolls_both_instances_and_loses_no_request(odoo: Deployed) -> None:

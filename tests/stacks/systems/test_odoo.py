@@ -9,7 +9,7 @@ import pytest
 from components.config.reference import markdown
 from systems.odoo.config import OdooConfig
 from tests.bad_config import CANARY
-from tests.recorder import Deployment, Secret
+from tests.recorder import Deployment, Secret, record
 from tests.stacks.systems.shipped import STACKS, System, document
 
 GIVEN = {"registry_password": "a-pull-token", "dns_token": "a-token-of-the-zone"}
@@ -137,8 +137,6 @@ def test_every_tenant_is_upgraded_before_a_release_serves() -> None:
 
 def test_without_a_wildcard_each_tenant_is_a_name_of_the_certificate() -> None:
     plain = {k: v for k, v in ODOO.config("staging").items() if k != "odoo:wildcard"}
-    from tests.recorder import record  # noqa: PLC0415 - nothing else here runs a changed stack
-
     made = record(
         ODOO.folder / "__main__.py",
         stack="staging",
@@ -175,6 +173,7 @@ BAD: list[tuple[str, str, str]] = [
     ("tenants: {admin: {}}", "tenants.admin", "has the host name of admin.domain"),
     ("tenants: {acme: {suspended: 'yes'}}", "tenants.acme.suspended", ""),
     ("tenants: {acme: {paused: true}}", "tenants.acme.paused", ""),
+    ("tenants: {acme: {suspend: true}}", "tenants.acme.suspend", "did you mean suspended?"),
     ("tenants: [acme]", "tenants", ""),
     ("server: null", "server", "is missing"),
     ("server: {type: cx23}", "app.memory_mib", "does not fit"),
