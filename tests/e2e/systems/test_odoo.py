@@ -118,7 +118,7 @@ def test_one_certificate_is_for_all_tenants_and_renews_itself(odoo: Deployed) ->
     assert f"{odoo.system}" in timers
 
 
-def test_a_tenant_is_made_suspended_resumed_and_deleted_without_a_new_release(
+def test_a_tenant_is_made_suspended_and_resumed_without_a_new_release(
     odoo: Deployed,
 ) -> None:
     release = odoo.outputs()["release"]
@@ -131,10 +131,6 @@ def test_a_tenant_is_made_suspended_resumed_and_deleted_without_a_new_release(
     assert (page(odoo, "initech"), page(odoo, "acme")) == (404, 200)
     odoo.up(tenants__initech={"suspended": False})
     assert page(odoo, "initech") == 200
-    odoo.up(tenants__initech=GONE)
-    assert (page(odoo, "initech"), page(odoo, "acme")) == (404, 200)
-    assert databases(odoo) == {"acme_db", "globex_db"}
-    assert filestores(odoo) == {"acme_db"}
     assert odoo.outputs()["release"] == release
 
 
@@ -155,34 +151,35 @@ def test_a_release_that_cannot_upgrade_a_tenant_never_serves_and_says_which(odoo
     odoo.console(psql, stdin="DELETE FROM note WHERE title = 'twice';")
 
 
-def test_a_release_under_load_rolls_both_instances_and_loses_no_request(odoo: Deployed) -> None:
+def test_new_image_new_passwords_and_a_tenant_less_lose_no_request(odoo: Deployed) -> None:
     before = odoo.outputs()
     with (
         load(odoo, tenant(odoo, "acme").hostname) as seen,
         load(odoo, odoo.site.hostname) as admin,
     ):
-        odoo.up()
+        odoo.up(secret_rotation__database=2, tenants__initech=GONE)
         until(lambda: len(seen.releases) > 1, 60, "an answer of the tenants' new release")
         until(lambda: len(admin.releases) > 1, 60, "an answer of the super-admin's new release")
     after = odoo.outputs()
     assert (seen.lost, admin.lost) == ({}, {})
     assert set(seen.releases) == {before["release"], after["release"]}
     assert set(admin.releases) == {before["admin_release"], after["admin_release"]}
-    version = "SELECT latest_version FROM ir_module_module WHERE name = 'tenant'"
+    assert odoo.broken() == []
+
+
+def test_every_tenant_is_upgraded_and_the_old_login_is_gone(odoo: Deployed) -> None:
     psql = f"docker exec -u postgres {odoo.system}-tenants-postgres psql -Atc"
+    version = "SELECT latest_version FROM ir_module_module WHERE name = 'tenant'"
     for name in ("acme_db", "globex_db"):
         assert odoo.console(f'{psql} "{version}" -d {name}').strip() == "17.0.1.1.0"
-    assert odoo.broken() == []
-
-
-def test_a_rotation_is_another_login_and_loses_no_request(odoo: Deployed) -> None:
-    with load(odoo, tenant(odoo, "globex").hostname) as seen:
-        odoo.up(secret_rotation__database=2)
-    assert seen.lost == {}
     roles = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'odoo_tenants%' ORDER BY 1"
-    psql = f"docker exec -u postgres {odoo.system}-tenants-postgres psql -Atc"
     assert odoo.console(f'{psql} "{roles}"').split() == ["odoo_tenants", "odoo_tenants_2"]
-    assert odoo.broken() == []
+
+
+def test_a_deleted_tenant_leaves_neither_database_nor_files(odoo: Deployed) -> None:
+    assert (page(odoo, "initech"), page(odoo, "acme")) == (404, 200)
+    assert databases(odoo) == {"acme_db", "globex_db"}
+    assert filestores(odoo) == {"acme_db"}
 
 
 def left(client: hcloud.Client, mark: str) -> list[str]:
