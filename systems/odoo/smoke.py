@@ -22,13 +22,12 @@ NOTES, SEEN = "/standin/notes", "/standin/seen"
 def checks(stack: smoke.Stack) -> list[Check]:
     """Return the checks of one deployment."""
     tried = Tried(stack)
-    redirects = tried.tenant(tried.working[0]).redirects
     return [
         Check(name="both instances are healthy, and are these releases", probe=tried.health),
         Check(name="every tenant has a login page of its own", probe=tried.pages),
         Check(name="a host without a tenant gets nothing", probe=tried.nobody),
         Check(name="the super-admin logs in; the database manager is off", probe=tried.admin),
-        Check(name="HTTP is redirected to HTTPS", probe=redirects),
+        Check(name="HTTP is redirected to HTTPS", probe=tried.redirects),
         Check(name="a note is written, read and removed", probe=tried.note),
         Check(name="no tenant reads another's, whatever is forged", probe=tried.apart),
         Check(name="the proxy says who asks; a client cannot lie about it", probe=tried.forwarded),
@@ -41,9 +40,16 @@ class Tried:
 
     def __init__(self, stack: smoke.Stack) -> None:
         self._outputs, self._admin = stack.outputs, stack.site
-        self._domain = str(stack.outputs["domain"])
-        about = stack.outputs["tenants"]
-        self.working = [name for name, each in about.items() if not each["suspended"]]
+
+    @property
+    def working(self) -> list[str]:
+        """The tenants where people can work."""
+        about = self._outputs["tenants"]
+        return [name for name, each in about.items() if not each["suspended"]]
+
+    @property
+    def _domain(self) -> str:
+        return str(self._outputs["domain"])
 
     def _at(self, hostname: str) -> Site:
         return dataclasses.replace(self._admin, hostname=hostname)
@@ -78,6 +84,10 @@ class Tried:
             equal("notes", visit.request("GET", NOTES).status_code, 200)
         manager = self._admin.request("GET", "/web/database/manager").status_code
         return f"the manager answers {equal('manager', manager, 404)}"
+
+    def redirects(self) -> str:
+        """HTTP is redirected to HTTPS."""
+        return self.tenant(self.working[0]).redirects()
 
     def note(self) -> str:
         """A note is written, read and removed."""
