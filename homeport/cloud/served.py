@@ -53,9 +53,21 @@ class Entry:
 
 
 def entries() -> tuple[Entry, ...]:
-    """Return what images.toml lists."""
-    listed = tomllib.loads(LIST.read_text())["image"]
-    return tuple(Entry(**item | {"references": tuple(item["references"])}) for item in listed)
+    """Return what images.toml lists.
+
+    Raises:
+        MachineryError: an image is built onto one that is not in the list.
+    """
+    items = tomllib.loads(LIST.read_text())["image"]
+    listed = tuple(Entry(**item | {"references": tuple(item["references"])}) for item in items)
+    known = {reference for entry in listed for reference in entry.references if not entry.onto}
+    for entry in listed:
+        if entry.onto and entry.onto not in known:
+            text = (
+                f"{LIST.name}: {entry.references[0]} is built onto {entry.onto}, which is not there"
+            )
+            raise MachineryError(text)
+    return listed
 
 
 def build_all(progress: Progress) -> dict[str, str]:
