@@ -2,14 +2,13 @@
 
 import base64
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_command as command
 import pulumi_random as random
 
-from . import scram, secrets, sql
+from . import scram, secrets, sql, sql_step
 from .dump import Dump
 from .postgres_place import DatabaseServer
 from .secrets import Secret
@@ -66,7 +65,7 @@ class Database(pulumi.ComponentResource):
         args.server.host.remote.claims.take(
             f"database on {args.server.hostname}", args.name, name, cure="choose another name"
         )
-        self.ready = sql_step(
+        self.ready = sql_step.run(
             args.server,
             f"{name}-database",
             {
@@ -76,7 +75,9 @@ class Database(pulumi.ComponentResource):
                 "down": sql.database_down(args.name),
             },
             down=True,
-            opts=made_in(self, args.server, args.name, [args.server.ready], protect=args.protect),
+            opts=sql_step.made_in(
+                self, args.server, args.name, [args.server.ready], protect=args.protect
+            ),
         )
         self.register_outputs({"database_name": self.database_name})
 
@@ -178,7 +179,7 @@ class DatabaseUser(pulumi.ComponentResource):
             keepers={"rotation": str(args.rotation)},
             opts=child,
         )
-        role = sql_step(
+        role = sql_step.run(
             server,
             f"{name}-role",
             {
@@ -193,7 +194,7 @@ class DatabaseUser(pulumi.ComponentResource):
                 "down": sql.user_down(database, args.name, superuser=server.superuser),
             },
             down=True,
-            opts=made_in(self, server, role_key(args), [args.database.ready]),
+            opts=sql_step.made_in(self, server, role_key(args), [args.database.ready]),
         )
         self._login(name, args, salt.base64, role)
         self.register_outputs({"username": self.username})
@@ -216,12 +217,12 @@ class DatabaseUser(pulumi.ComponentResource):
                 )
             )
         )
-        sql_step(
+        sql_step.run(
             server,
             f"{name}-login",
             {"up": batches},
             secret=True,
-            opts=made_in(self, server, role_key(args), [role]),
+            opts=sql_step.made_in(self, server, role_key(args), [role]),
         )
 
 
@@ -247,45 +248,3 @@ def settings(args: DatabaseUserArgs) -> dict[str, str]:
     if args.access == "read_only":
         return {"default_transaction_read_only": "on", **common}
     return common
-
-
-def sql_step(
-    server: DatabaseServer,
-    name: str,
-    batches: Mapping[str, Any],
-    *,
-    opts: pulumi.ResourceOptions,
-    down: bool = False,
-    secret: bool = False,
-) -> command.remote.Command:
-    """Run SQL in a server."""
-    return server.host.remote.step(
-        name,
-        "sql",
-        {**server.place, **batches},
-        down=down,
-        secret=secret,
-        # What removes nothing may go with the host.
-        elsewhere=down and server.data is None,
-        opts=opts,
-    )
-
-
-def made_in(
-    parent: pulumi.Resource,
-    server: DatabaseServer,
-    identity: str,
-    depends_on: Sequence[pulumi.Resource],
-    *,
-    protect: bool | None = None,
-) -> pulumi.ResourceOptions:
-    """Return the options of what is made in a server, and made anew with another name or data."""
-    return pulumi.ResourceOptions(
-        parent=parent,
-        depends_on=depends_on,
-        protect=protect,
-        replace_with=[server.data] if server.data else None,
-        replacement_trigger=identity,
-        # The old one's removal must not hit what the new one made.
-        delete_before_replace=True,
-    )

@@ -6,8 +6,7 @@ import dataclasses
 import pulumi
 import pulumi_random as random
 
-from . import scram, secrets, sql
-from .database import made_in, sql_step
+from . import scram, secrets, sql, sql_step, sql_tenants
 from .postgres_place import DatabaseServer
 from .secrets import Secret
 
@@ -75,15 +74,15 @@ class DatabaseMaker(pulumi.ComponentResource):
             )
         # While one login follows another, both are connected.
         server.connections.reserve(self.role, 2 * args.connection_limit)
-        role = sql_step(
+        role = sql_step.run(
             server,
             f"{name}-role",
             {
-                "up": sql.maker_up(self.role, superuser=server.superuser),
-                "down": sql.maker_down(self.role),
+                "up": sql_tenants.maker_up(self.role, superuser=server.superuser),
+                "down": sql_tenants.maker_down(self.role),
             },
             down=True,
-            opts=made_in(self, server, self.role, [server.ready]),
+            opts=sql_step.made_in(self, server, self.role, [server.ready]),
         )
         self.password = self._login(name, args, role)
         self.register_outputs({"role": self.role, "username": self.username})
@@ -94,17 +93,17 @@ class DatabaseMaker(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         password = secrets.generated(f"{name}-password-{number}", rotation=number, opts=child)
         salt = random.RandomBytes(f"{name}-salt-{number}", length=scram.SALT_BYTES, opts=child)
-        login = sql_step(
+        login = sql_step.run(
             server,
             f"{name}-login-{number}",
             {
-                "up": sql.maker_login_up(
+                "up": sql_tenants.login_up(
                     self.role, self.username, args.connection_limit, superuser=server.superuser
                 ),
-                "down": sql.maker_login_down(self.username),
+                "down": sql_tenants.login_down(self.username),
             },
             down=True,
-            opts=made_in(self, server, self.username, [role]),
+            opts=sql_step.made_in(self, server, self.username, [role]),
         )
         verified: pulumi.Output[list[sql.Batch]] = pulumi.Output.secret(
             pulumi.Output.all(password.value, salt.base64).apply(
@@ -115,11 +114,11 @@ class DatabaseMaker(pulumi.ComponentResource):
                 )
             )
         )
-        sql_step(
+        sql_step.run(
             server,
             f"{name}-verifier-{number}",
             {"up": verified},
             secret=True,
-            opts=made_in(self, server, self.username, [login]),
+            opts=sql_step.made_in(self, server, self.username, [login]),
         )
         return password

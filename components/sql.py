@@ -96,13 +96,13 @@ def group_roles(database: str) -> list[str]:
 
 def checked() -> list[Batch]:
     """Return what only asks whether the server answers."""
-    return [_batch("postgres", "SELECT now();")]
+    return [batch("postgres", "SELECT now();")]
 
 
 def server_up() -> list[Batch]:
     """Return what makes a fresh server safe: no superuser over the network, no common rooms."""
     return [
-        _batch(
+        batch(
             "postgres",
             "ALTER ROLE postgres PASSWORD NULL;",
             "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;",
@@ -119,7 +119,7 @@ def database_up(
     of the owner.
     """
     owner, groups = identifier(owner_role(database)), group_roles(database)
-    roles = [line for role in groups for line in _role(role, "NOLOGIN", None, superuser=superuser)]
+    roles = [line for name in groups for line in role(name, "NOLOGIN", None, superuser=superuser)]
     if not superuser:
         roles.append(f"GRANT {owner} TO CURRENT_USER;")
     create = (
@@ -127,7 +127,7 @@ def database_up(
     )
     joined = ", ".join(identifier(role) for role in groups[1:])
     return [
-        _batch(
+        batch(
             "postgres",
             *roles,
             _unless(f"FROM pg_database WHERE datname = {literal(database)}", create),
@@ -136,7 +136,7 @@ def database_up(
             f"GRANT CONNECT ON DATABASE {identifier(database)} TO {joined};",
             transaction=False,
         ),
-        _batch(
+        batch(
             database,
             *(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)};" for schema in schemas),
             *(f"ALTER SCHEMA {identifier(schema)} OWNER TO {owner};" for schema in schemas),
@@ -154,7 +154,7 @@ def database_up(
 def database_down(database: str) -> list[Batch]:
     """Return what removes a database, everybody's connections to it, and its roles."""
     return [
-        _batch(
+        batch(
             "postgres",
             f"DROP DATABASE IF EXISTS {identifier(database)} WITH (FORCE);",
             *(f"DROP ROLE IF EXISTS {identifier(role)};" for role in group_roles(database)),
@@ -181,9 +181,9 @@ def user_up(
         f"WHERE u.rolname = {literal(user)} AND g.rolname <> {literal(group)} \\gexec"
     )
     return [
-        _batch(
+        batch(
             database,
-            *_role(user, "LOGIN", connection_limit, superuser=superuser),
+            *role(user, "LOGIN", connection_limit, superuser=superuser),
             revoke_others,
             f"GRANT {identifier(group)} TO {name};",
             f"ALTER ROLE {name} RESET ALL;",
@@ -205,7 +205,7 @@ def user_password(user: str, verifier: str, *, superuser: bool = True) -> list[B
         "SET LOCAL log_min_error_statement = panic;",
     )
     return [
-        _batch(
+        batch(
             "postgres",
             *(unlogged if superuser else ()),
             f"ALTER ROLE {identifier(user)} PASSWORD {literal(verifier)};",
@@ -223,123 +223,23 @@ def user_down(database: str, user: str, *, superuser: bool = True) -> list[Batch
     # Whoever is no superuser has to be a member, to end its sessions and give away what it owns.
     join = f"SELECT format('GRANT %I TO %I', rolname, CURRENT_USER) {exists}"
     return [
-        _batch(
+        batch(
             "postgres",
             f"SELECT format('ALTER ROLE %I NOLOGIN', rolname) {exists}",
             *(() if superuser else (join,)),
             kill,
         ),
-        _batch(
+        batch(
             database,
             f"SELECT {reassign} {exists}",
             f"SELECT format('DROP OWNED BY %I', rolname) {exists}",
         ),
-        _batch("postgres", f"DROP ROLE IF EXISTS {identifier(user)};"),
+        batch("postgres", f"DROP ROLE IF EXISTS {identifier(user)};"),
     ]
 
 
-def maker_up(maker: str, *, superuser: bool = True) -> list[Batch]:
-    """Return what makes a role that makes databases of its own; nobody logs in as it.
-
-    It may log in as far as its attributes say, since some apps ask the view pg_user who owns what,
-    which shows such roles alone; without a password nobody can.
-    """
-    name = identifier(maker)
-    return [
-        _batch(
-            "postgres",
-            *_role(maker, "LOGIN", None, superuser=superuser, createdb=True),
-            f"ALTER ROLE {name} PASSWORD NULL;",
-            *(() if superuser else (f"GRANT {name} TO CURRENT_USER;",)),
-            # Where an app connects to see which databases there are, and to make one.
-            f"GRANT CONNECT ON DATABASE postgres TO {name};",
-        )
-    ]
-
-
-def maker_down(maker: str) -> list[Batch]:
-    """Return what drops such a role, and refuses as long as it owns a database."""
-    owned = f"FROM pg_database WHERE pg_get_userbyid(datdba) = {literal(maker)}"
-    refusal = (
-        f"DO $$ BEGIN IF EXISTS (SELECT {owned}) THEN "
-        f"RAISE EXCEPTION '% owns databases: %', {literal(maker)}, "
-        f"(SELECT string_agg(datname, ', ' ORDER BY datname) {owned}) "
-        "USING HINT = 'drop them, or keep the role'; END IF; END $$;"
-    )
-    exists = f"FROM pg_roles WHERE rolname = {literal(maker)} \\gexec"
-    return [
-        _batch(
-            "postgres",
-            refusal,
-            f"SELECT format('DROP OWNED BY %I', rolname) {exists}",
-            f"DROP ROLE IF EXISTS {identifier(maker)};",
-        )
-    ]
-
-
-def maker_login_up(
-    maker: str, login: str, connection_limit: int, *, superuser: bool = True
-) -> list[Batch]:
-    """Return what makes a login that acts as `maker`; says nothing about its password."""
-    name = identifier(login)
-    return [
-        _batch(
-            "postgres",
-            *_role(login, "LOGIN", connection_limit, superuser=superuser),
-            f"GRANT {identifier(maker)} TO {name};",
-            f"ALTER ROLE {name} RESET ALL;",
-            # What it makes belongs to the maker, and stays when the login goes.
-            f"ALTER ROLE {name} SET role = {literal(maker)};",
-        )
-    ]
-
-
-def maker_login_down(login: str) -> list[Batch]:
-    """Return what ends a login's sessions and drops it."""
-    exists = f"FROM pg_roles WHERE rolname = {literal(login)} \\gexec"
-    kill = (
-        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {literal(login)};"
-    )
-    return [
-        _batch("postgres", f"SELECT format('ALTER ROLE %I NOLOGIN', rolname) {exists}", kill),
-        _batch("postgres", f"DROP ROLE IF EXISTS {identifier(login)};"),
-    ]
-
-
-def tenant_up(database: str, maker: str) -> list[Batch]:
-    """Return what makes a tenant's database, which only its maker may connect to."""
-    name, owner = identifier(database), identifier(maker)
-    create = (
-        f"CREATE DATABASE {name} OWNER {owner} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'"
-    )
-    return [
-        _batch(
-            "postgres",
-            _unless(f"FROM pg_database WHERE datname = {literal(database)}", create),
-            f"ALTER DATABASE {name} OWNER TO {owner};",
-            f"REVOKE ALL ON DATABASE {name} FROM PUBLIC;",
-            transaction=False,
-        )
-    ]
-
-
-def tenant_open(database: str, *, suspended: bool) -> list[Batch]:
-    """Return what lets a tenant work, or ends all that works with its database and lets nobody."""
-    end = f"FROM pg_stat_activity WHERE datname = {literal(database)}"
-    allowed = "false" if suspended else "true"
-    lines = [f"ALTER DATABASE {identifier(database)} ALLOW_CONNECTIONS {allowed};"]
-    if suspended:
-        lines.append(f"SELECT count(pg_terminate_backend(pid)) {end};")
-    return [_batch("postgres", *lines)]
-
-
-def tenant_down(database: str) -> list[Batch]:
-    """Return what removes a tenant's database and ends everybody's connections to it."""
-    drop = f"DROP DATABASE IF EXISTS {identifier(database)} WITH (FORCE);"
-    return [_batch("postgres", drop, transaction=False)]
-
-
-def _batch(database: str, *lines: str, transaction: bool = True) -> Batch:
+def batch(database: str, *lines: str, transaction: bool = True) -> Batch:
+    """Return statements that run in one session."""
     return {"database": database, "transaction": transaction, "sql": "\n".join(lines) + "\n"}
 
 
@@ -347,24 +247,19 @@ def _unless(where: str, statement: str) -> str:
     return f"SELECT {literal(statement)} WHERE NOT EXISTS (SELECT {where}) \\gexec"
 
 
-def _role(
-    role: str,
-    login: str,
-    connection_limit: int | None,
-    *,
-    superuser: bool = True,
-    createdb: bool = False,
+def role(
+    name: str, login: str, connection_limit: int | None, *, superuser: bool = True
 ) -> list[str]:
-    makes = "CREATEDB" if createdb else "NOCREATEDB"
-    powers = f"INHERIT NOSUPERUSER {makes} NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+    """Return what makes a role, if it is not there, and gives it these powers and no other."""
+    powers = "INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
     if not superuser:
         # It cannot give the other powers, and so may not even take them.
-        powers = f"INHERIT {makes} NOCREATEROLE"
+        powers = "INHERIT NOCREATEDB NOCREATEROLE"
     limit = "" if connection_limit is None else f" CONNECTION LIMIT {connection_limit}"
-    where = f"FROM pg_roles WHERE rolname = {literal(role)}"
+    where = f"FROM pg_roles WHERE rolname = {literal(name)}"
     return [
-        _unless(where, f"CREATE ROLE {identifier(role)} NOLOGIN"),
-        f"ALTER ROLE {identifier(role)} WITH {login} {powers}{limit};",
+        _unless(where, f"CREATE ROLE {identifier(name)} NOLOGIN"),
+        f"ALTER ROLE {identifier(name)} WITH {login} {powers}{limit};",
     ]
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pulumi
 
-from . import sql
+from . import sql, sql_step, sql_tenants
 from .app import App
-from .database import made_in, sql_step
 from .database_maker import DatabaseMaker
 from .host import Host
 from .job import check_environment
@@ -86,18 +85,21 @@ class Tenant(pulumi.ComponentResource):
         args.host.remote.claims.take(
             f"database on {server.hostname}", args.database, name, cure="choose another name"
         )
-        made = sql_step(
+        made = sql_step.run(
             server,
             f"{name}-database",
-            {"up": sql.tenant_up(args.database, maker), "down": sql.tenant_down(args.database)},
+            {
+                "up": sql_tenants.tenant_up(args.database, maker),
+                "down": sql_tenants.tenant_down(args.database),
+            },
             down=True,
-            opts=made_in(self, server, args.database, [args.maker], protect=args.protect),
+            opts=sql_step.made_in(self, server, args.database, [args.maker], protect=args.protect),
         )
-        opened = sql_step(
+        opened = sql_step.run(
             server,
             f"{name}-access",
-            {"up": sql.tenant_open(args.database, suspended=args.suspended)},
-            opts=made_in(self, server, args.database, [made]),
+            {"up": sql_tenants.tenant_open(args.database, suspended=args.suspended)},
+            opts=sql_step.made_in(self, server, args.database, [made]),
         )
         self.ready = self._content(name, args, opened)
         self.register_outputs({"database": self.database, "suspended": self.suspended})
@@ -119,7 +121,7 @@ class Tenant(pulumi.ComponentResource):
             down=True,
             secret=args.stdin is not None,
             timeout_seconds=args.timeout_seconds * max(1, len(args.commands)) + 120,
-            opts=made_in(
+            opts=sql_step.made_in(
                 self,
                 args.maker.server,
                 args.database,

@@ -34,9 +34,16 @@ def server_runs_the_images(
     server: "Server | None", app: "App", postgres: "Postgres"
 ) -> Iterator[Problem]:
     """No image is for another kind of processor, as far as its name tells."""
-    kind = catalogue.server_type(server.type) if server else None
-    for path, image in (("app.image", app.image), ("postgres.image", postgres.image)):
-        if kind and _OTHER[kind.architecture].search(image):
+    if server:
+        images = {"app.image": app.image, "postgres.image": postgres.image}
+        yield from other_processors(server, images)
+
+
+def other_processors(server: "Server", images: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem for each image, by its key, that says it is for another processor."""
+    kind = catalogue.server_type(server.type)
+    for path, image in images.items():
+        if _OTHER[kind.architecture].search(image):
             cure = f"use an image for {kind.architecture}, or another server.type"
             wrong = f"is for another processor than {kind.name}, which is {kind.architecture}"
             yield Problem(path, wrong, cure, repr(image))
@@ -49,21 +56,25 @@ def memory_fits(
     existing_server: "ExistingServer | None" = None,
 ) -> Iterator[Problem]:
     """All limits together fit into the server's memory, during a release too."""
-    kind = catalogue.server_type(server.type) if server else None
-    memory = kind.memory_gib * 1024 if kind else None
+    memory = memory_of(server) if server else None
     if existing_server:
         memory = existing_server.memory_mib
     # Two releases run side by side until the old one has drained.
     parts = {
         **({"postgres.memory_mib": postgres.memory_mib} if postgres else {}),
         **{f"app.{key} twice": 2 * mib for key, mib in app.limits().items()},
-        "the system": RESERVE_MIB,
     }
-    yield from too_large(parts, memory)
+    yield from too_much_memory(parts, memory)
 
 
-def too_large(parts: Mapping[str, int], memory: int | None) -> Iterator[Problem]:
-    """Say what does not fit: parts in MiB by their keys, against the memory of a server."""
+def memory_of(server: "Server") -> int:
+    """Return the memory of a server that is created, in MiB."""
+    return catalogue.server_type(server.type).memory_gib * 1024
+
+
+def too_much_memory(limits: Mapping[str, int], memory: int | None) -> Iterator[Problem]:
+    """Yield a problem when limits in MiB, by their keys, do not fit beside the system itself."""
+    parts = {**limits, "the system": RESERVE_MIB}
     total = sum(parts.values())
     if memory and total > memory:
         listed = ", ".join(f"{name} {mib}" for name, mib in parts.items())

@@ -86,15 +86,14 @@ def memory_fits(
         "admin.memory_mib twice": 2 * admin.memory_mib,
         "postgres.memory_mib": postgres.memory_mib,
         "postgres.admin_memory_mib": postgres.admin_memory_mib,
-        "the system": server_rules.RESERVE_MIB,
     }
-    yield from server_rules.too_large(needs, catalogue.server_type(server.type).memory_gib * 1024)
+    yield from server_rules.too_much_memory(needs, server_rules.memory_of(server))
 
 
 def workers_fit(app: "App", admin: "Admin", server: "Server") -> Iterator[Problem]:
     """Workers reach their own limits before the machine or their container reaches its own."""
     kind = catalogue.server_type(server.type)
-    total = kind.memory_gib * 1024
+    total = server_rules.memory_of(server)
     for path, instance in (("app", app), ("admin", admin)):
         soft, hard = instance.limit_memory_soft_mib, instance.limit_memory_hard_mib
         if soft > hard:

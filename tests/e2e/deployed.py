@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import hcloud
 import yaml
 
 from homeport import engine, smoke, stacks
@@ -40,6 +42,15 @@ class Deployed:
         done = self.try_up(**changes)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def changes_nothing(self) -> None:
+        """Run `up` again, which must change nothing and open no SSH connection."""
+        lines = "journalctl -u ssh -o cat --no-pager | wc -l"
+        before = self.console(lines)
+        printed = self.up()
+        assert "unchanged" in printed
+        assert not {"created", "updated", "replaced", "deleted"} & set(printed.split())
+        assert self.console(lines) == before, "sshd saw a connection"
 
     def refresh(self, target: str) -> None:
         """Have the engine look at one resource anew."""
@@ -121,6 +132,29 @@ class Deployed:
         changed = file.with_suffix(".changed.yaml")
         changed.write_text(yaml.safe_dump(values))
         return [option, str(changed)]
+
+
+def answers(address: str, port: int) -> bool:
+    """Return whether a port takes connections."""
+    try:
+        with socket.create_connection((address, port), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def left(client: hcloud.Client, mark: str) -> list[str]:
+    """Return what is there in the cloud under a name."""
+    kinds = (
+        client.servers,
+        client.primary_ips,
+        client.firewalls,
+        client.ssh_keys,
+        client.volumes,
+        client.zones,
+    )
+    names = [str(item.name) for kind in kinds for item in kind.get_all()]
+    return [name for name in names if mark in name]
 
 
 def _secrets(resource: dict[str, Any]) -> set[str]:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from components import sql
+from components import sql, sql_tenants
 from components.sql import Batch
 from tests.processes.postgres_cluster import Cluster, installed, running
 
@@ -46,7 +46,7 @@ class Server:
     def made(self, number: int) -> str:
         """Make the login of a rotation; return its name."""
         login = f"odoo_{number}"
-        assert self.run(sql.maker_login_up("odoo", login, 10)) == ""
+        assert self.run(sql_tenants.login_up("odoo", login, 10)) == ""
         with self.cluster.admin() as connection:
             connection.execute(f"ALTER ROLE {login} PASSWORD '{PASSWORD}'")
         return login
@@ -62,7 +62,7 @@ def server() -> Iterator[Server]:
         assert one.run(sql.server_up()) == ""
         assert one.run(sql.database_up("shop", ["public"], [])) == ""
         for _ in range(2):
-            assert one.run(sql.maker_up("odoo")) == ""
+            assert one.run(sql_tenants.maker_up("odoo")) == ""
         one.made(1)
         with one.login("odoo_1", "postgres") as connection:
             connection.execute("CREATE DATABASE a_db")
@@ -116,45 +116,45 @@ def test_another_login_has_the_same_databases_and_the_old_one_can_go(server: Ser
     server.made(2)
     with server.login("odoo_1", "a_db") as old, server.login("odoo_2", "a_db") as new:
         old.execute("CREATE TABLE IF NOT EXISTS kept (id int)")
-        assert server.run(sql.maker_login_down("odoo_1")) == ""
+        assert server.run(sql_tenants.login_down("odoo_1")) == ""
         new.execute("ALTER TABLE kept ADD note text")
         with pytest.raises(psycopg.OperationalError):
             old.execute("SELECT 1")
-    assert server.run(sql.maker_login_down("odoo_1")) == ""
+    assert server.run(sql_tenants.login_down("odoo_1")) == ""
     server.made(1)
 
 
 def test_the_role_stays_as_long_as_it_owns_a_database(server: Server) -> None:
-    assert server.run(sql.maker_up("temporary")) == ""
+    assert server.run(sql_tenants.maker_up("temporary")) == ""
     with server.cluster.admin() as connection:
         connection.execute("CREATE DATABASE theirs OWNER temporary")
-    assert "temporary owns databases: theirs" in server.run(sql.maker_down("temporary"))
+    assert "temporary owns databases: theirs" in server.run(sql_tenants.maker_down("temporary"))
     with server.cluster.admin() as connection:
         connection.execute("DROP DATABASE theirs")
     for _ in range(2):
-        assert server.run(sql.maker_down("temporary")) == ""
+        assert server.run(sql_tenants.maker_down("temporary")) == ""
 
 
 def test_a_tenants_database_is_its_makers_alone_until_it_is_suspended(server: Server) -> None:
     for _ in range(2):
-        assert server.run(sql.tenant_up("b_db", "odoo")) == ""
-    assert server.run(sql.maker_up("other")) == ""
-    assert server.run(sql.maker_login_up("other", "other_1", 5)) == ""
+        assert server.run(sql_tenants.tenant_up("b_db", "odoo")) == ""
+    assert server.run(sql_tenants.maker_up("other")) == ""
+    assert server.run(sql_tenants.login_up("other", "other_1", 5)) == ""
     with server.cluster.admin() as connection:
         connection.execute(f"ALTER ROLE other_1 PASSWORD '{PASSWORD}'")
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         server.login("other_1", "b_db")
     with server.login("odoo_1", "b_db") as connection:
         connection.execute("CREATE TABLE kept (id int)")
-        assert server.run(sql.tenant_open("b_db", suspended=True)) == ""
+        assert server.run(sql_tenants.tenant_open("b_db", suspended=True)) == ""
         with pytest.raises(psycopg.OperationalError):
             connection.execute("SELECT 1")
     with pytest.raises(psycopg.OperationalError, match="not currently accepting connections"):
         server.login("odoo_1", "b_db")
-    assert server.run(sql.tenant_open("b_db", suspended=False)) == ""
+    assert server.run(sql_tenants.tenant_open("b_db", suspended=False)) == ""
     with server.login("odoo_1", "b_db") as connection:
         connection.execute("SELECT id FROM kept")
         for _ in range(2):
-            assert server.run(sql.tenant_down("b_db")) == ""
+            assert server.run(sql_tenants.tenant_down("b_db")) == ""
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
         server.login("odoo_1", "b_db")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components import sql
+from components import sql_tenants
 from components.database_maker import DatabaseMaker, DatabaseMakerArgs
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.postgres import PostgresServer, PostgresServerArgs
@@ -36,19 +36,19 @@ def document(deployment: Deployment, name: str) -> dict[str, Any]:
 
 def test_the_role_and_its_login_are_in_plain_sight_and_the_verifier_is_secret() -> None:
     made = deploy()
-    assert document(made, "odoo-role")["up"] == sql.maker_up("odoo")
-    assert document(made, "odoo-login-1")["up"] == sql.maker_login_up("odoo", "odoo_1", 40)
+    assert document(made, "odoo-role")["up"] == sql_tenants.maker_up("odoo")
+    assert document(made, "odoo-login-1")["up"] == sql_tenants.login_up("odoo", "odoo_1", 40)
     verifier = made.one("Command", "odoo-verifier-1")
     assert isinstance(verifier.inputs["stdin"], Secret)
     assert "SCRAM-SHA-256$4096:" in document(made, "odoo-verifier-1")["up"][0]["sql"]
 
 
 def test_the_role_makes_databases_and_nothing_else_and_only_its_login_has_a_password() -> None:
-    (batch,) = sql.maker_up("odoo")
-    powers = "LOGIN INHERIT NOSUPERUSER CREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
-    assert f'ALTER ROLE "odoo" WITH {powers};' in batch["sql"]
+    (batch,) = sql_tenants.maker_up("odoo")
+    powers = "LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+    assert f'ALTER ROLE "odoo" WITH {powers};\nALTER ROLE "odoo" CREATEDB;' in batch["sql"]
     assert 'ALTER ROLE "odoo" PASSWORD NULL;' in batch["sql"]
-    (login,) = sql.maker_login_up("odoo", "odoo_1", 40)
+    (login,) = sql_tenants.login_up("odoo", "odoo_1", 40)
     assert "NOCREATEDB" in login["sql"]
     assert "ALTER ROLE \"odoo_1\" SET role = 'odoo';" in login["sql"]
 
@@ -56,7 +56,7 @@ def test_the_role_makes_databases_and_nothing_else_and_only_its_login_has_a_pass
 def test_a_rotation_is_another_login_of_the_same_role() -> None:
     first, second = deploy(), deploy({"rotation": 2})
     assert document(first, "odoo-role") == document(second, "odoo-role")
-    assert document(second, "odoo-login-2")["up"] == sql.maker_login_up("odoo", "odoo_2", 40)
+    assert document(second, "odoo-login-2")["up"] == sql_tenants.login_up("odoo", "odoo_2", 40)
     names = {made.name for made in second.resources}
     assert not {"odoo-login-1", "odoo-password-1"} & names
 

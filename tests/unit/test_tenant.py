@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components import secrets, sql
+from components import secrets, sql_tenants
 from components.app import App, AppArgs
 from components.database_maker import DatabaseMaker, DatabaseMakerArgs
 from components.health import HealthCheck
@@ -69,9 +69,9 @@ def before(deployment: Deployment, made: Record) -> set[str]:
 
 def test_a_tenant_is_a_database_that_is_opened_and_then_filled_by_the_app() -> None:
     made = deploy()
-    assert document(made, "database")["up"] == sql.tenant_up("a_db", "odoo")
-    assert document(made, "database")["down"] == sql.tenant_down("a_db")
-    assert document(made, "access")["up"] == sql.tenant_open("a_db", suspended=False)
+    assert document(made, "database")["up"] == sql_tenants.tenant_up("a_db", "odoo")
+    assert document(made, "database")["down"] == sql_tenants.tenant_down("a_db")
+    assert document(made, "access")["up"] == sql_tenants.tenant_open("a_db", suspended=False)
     content = document(made, "content")
     assert (content["app"], content["stable_port"]) == ("odoo", 18_069)
     assert (content["commands"], content["undo"]) == (COMMANDS, [["rm", "-r", "/a_db"]])
@@ -90,7 +90,7 @@ def test_a_new_release_changes_nothing_of_a_tenant() -> None:
 def test_a_suspended_tenant_is_closed_and_not_touched_otherwise() -> None:
     working, suspended = deploy(), deploy({"suspended": True})
     assert document(suspended, "database") == document(working, "database")
-    assert document(suspended, "access")["up"] == sql.tenant_open("a_db", suspended=True)
+    assert document(suspended, "access")["up"] == sql_tenants.tenant_open("a_db", suspended=True)
     assert "ALLOW_CONNECTIONS false" in document(suspended, "access")["up"][0]["sql"]
     assert "pg_terminate_backend" in document(suspended, "access")["up"][0]["sql"]
     assert document(suspended, "content")["commands"] == []

@@ -1,7 +1,6 @@
 """Odoo on the local cloud: staging through its life with its tenants, production up and down."""
 
 import json
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ from homeport import smoke, stacks
 from homeport.cloud import served
 from homeport.cloud.instance import Cloud
 from tests.e2e.conftest import until
-from tests.e2e.deployed import GONE, Deployed
+from tests.e2e.deployed import GONE, Deployed, answers, left
 from tests.e2e.load import Load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
@@ -67,25 +66,12 @@ def attach(odoo: Deployed, name: str) -> None:
         visit.request("POST", "/standin/attachments", content=b"file").raise_for_status()
 
 
-def answers(address: str, port: int) -> bool:
-    try:
-        with socket.create_connection((address, port), timeout=2):
-            return True
-    except OSError:
-        return False
-
-
 def test_the_first_up_ends_with_two_instances_that_pass_every_smoke_check(odoo: Deployed) -> None:
     assert odoo.broken() == []
 
 
 def test_a_second_up_changes_nothing_and_opens_no_ssh_connection(odoo: Deployed) -> None:
-    lines = "journalctl -u ssh -o cat --no-pager | wc -l"
-    before = odoo.console(lines)
-    printed = odoo.up()
-    assert "unchanged" in printed
-    assert not {"created", "updated", "replaced", "deleted"} & set(printed.split())
-    assert odoo.console(lines) == before, "sshd saw a connection"
+    odoo.changes_nothing()
 
 
 def test_only_ssh_http_and_https_answer_from_outside(odoo: Deployed) -> None:
@@ -180,13 +166,6 @@ def test_a_deleted_tenant_leaves_neither_database_nor_files(odoo: Deployed) -> N
     assert (page(odoo, "initech"), page(odoo, "acme")) == (404, 200)
     assert databases(odoo) == {"acme_db", "globex_db"}
     assert filestores(odoo) == {"acme_db"}
-
-
-def left(client: hcloud.Client, mark: str) -> list[str]:
-    """What is there in the cloud under a name."""
-    kinds = (client.servers, client.primary_ips, client.firewalls, client.ssh_keys, client.zones)
-    names = [str(item.name) for kind in kinds for item in kind.get_all()]
-    return [name for name in names if mark in name]
 
 
 def test_what_is_removed_leaves_nothing_in_the_cloud(odoo: Deployed, client: hcloud.Client) -> None:
