@@ -61,6 +61,7 @@ lint: setup
 	@$(BIN)/mypy smoke.py
 	@for program in systems/*/__main__.py; do $(BIN)/mypy $$program; done
 	@MYPYPATH=testbed/apps/ledger/src $(BIN)/mypy testbed/apps/ledger/src/ledger
+	@MYPYPATH=testbed/apps/odoo-standin/src $(BIN)/mypy testbed/apps/odoo-standin/src/odoo_standin
 	@MYPYPATH=testbed/apps/signer/src $(BIN)/mypy testbed/apps/signer/src/signer
 	@$(BIN)/mypy testbed/apps/website/website.py
 	@MYPYPATH=testbed/apps/platform-standin/src $(BIN)/mypy testbed/apps/platform-standin/src/standin
@@ -101,6 +102,7 @@ docs: setup ## Write the generated documentation anew
 	@$(BIN)/python -m components.config systems.crm.config:CrmConfig > systems/crm/docs/configuration.md
 	@$(BIN)/python -m components.config systems.command_center.config:CommandCenterConfig \
 	  > systems/command_center/docs/configuration.md
+	@$(BIN)/python -m components.config systems.odoo.config:OdooConfig > systems/odoo/docs/configuration.md
 
 snapshots: setup ## Accept the present resources of both stacks as the expected ones
 	@$(BIN)/pytest tests/stacks -q --update-snapshots
@@ -116,13 +118,14 @@ UV := $(or $(shell command -v uv),.tools/bin/uv)
 	  .tools/bin/pip install --quiet --require-hashes -r toolchain/uv.lock; }
 	@mkdir -p .tools && touch $@
 
-.venv/.complete: requirements.lock pyproject.toml testbed/apps/ledger/pyproject.toml | .tools/.uv
+APPS = testbed/apps/ledger testbed/apps/odoo-standin
+.venv/.complete: requirements.lock pyproject.toml $(APPS:=/pyproject.toml) | .tools/.uv
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] \
 	  + ": install one and say make PYTHON=python3.x") if sys.version_info < (3, 11) else None'
 	@echo "environment: .venv from requirements.lock (about 15 s)"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
 	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv/bin/python requirements.lock
-	@$(UV) pip install --quiet --no-deps --python .venv/bin/python -e . -e testbed/apps/ledger
+	@$(UV) pip install --quiet --no-deps --python .venv/bin/python -e . $(APPS:%=-e %)
 	@# Even where Python may write no bytecode itself, every `pulumi up` starts with some: a second less.
 	@.venv/bin/python -m compileall -q components homeport
 	@touch $@

@@ -1,6 +1,7 @@
 """The switch: an app's stable loopback port leads to one release, changed at once."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import pulumi
 
@@ -9,6 +10,18 @@ from .environment_contract import Contract
 from .health import HealthCheck
 from .host import Host
 from .runtimes.runtime import Instance
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class SidePort:
+    """A further port of an app."""
+
+    name: str
+    """What it is for."""
+    stable_port: int
+    """What the proxy connects to; the same for all releases."""
+    release_port: int
+    """Where this release listens."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +42,8 @@ class RouteArgs:
     """Where this release listens."""
     health: HealthCheck
     """The gate."""
+    side_ports: Sequence[SidePort] = ()
+    """Further ports, switched in the same transaction."""
     drain_seconds: int
     """How long connections that are open at its end may go on."""
     graceful_stop: bool = False
@@ -59,6 +74,11 @@ class Route(pulumi.ComponentResource):
             "health": args.health.spec(),
             "drain_seconds": args.drain_seconds,
             **({"graceful_stop": True} if args.graceful_stop else {}),
+            **(
+                {"side_ports": [dataclasses.asdict(side) for side in args.side_ports]}
+                if args.side_ports
+                else {}
+            ),
             # Here alone it is decided what switches: the kernel's map, or a link.
             **({} if args.host.nftables else {"switched_by": "links"}),
         }

@@ -83,7 +83,7 @@ class Site(pulumi.ComponentResource):
             then=[server.RELOAD],
             # A route looks here for who sends traffic to its port, and asks its release by name.
             meta={
-                "ports": sorted({app.port for app in _apps(self._plan)}),
+                "ports": _ports(self._plan),
                 "hostnames": list(args.hostnames),
                 **_statics(args.routes),
             },
@@ -210,6 +210,13 @@ def _apps(plan: SitePlan) -> list[Listens]:
     """Return the apps that the site sends traffic to, each at its stable port."""
     asked = [plan.on_demand.app] if plan.on_demand else []
     return [app for app in (*(route.app for route in plan.settings.routes), *asked) if app]
+
+
+def _ports(plan: SitePlan) -> list[int]:
+    """Return the stable ports that the site sends traffic to."""
+    own = {route.port for route in plan.settings.routes if route.app}
+    asked = {plan.on_demand.app.port} if plan.on_demand and plan.on_demand.app else set()
+    return sorted(own | asked)
 
 
 def _shown(plan: SitePlan) -> list[str]:

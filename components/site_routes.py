@@ -1,7 +1,7 @@
 """What a site serves below each of its paths."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from .proxies import checks
@@ -12,6 +12,10 @@ class Listens(Protocol):
 
     port: int
     """The stable port."""
+
+    @property
+    def side_ports(self) -> Mapping[str, int]:
+        """Further stable ports, by name."""
 
 
 class Static(Protocol):
@@ -54,6 +58,8 @@ class PathRoute:
     """`/`, or whole segments such as `/api`, in upper or lower case; the longest match is taken."""
     app: Listens | None = None
     """An app of this host."""
+    side_port: str | None = None
+    """Which of the app's side ports; None is its main one."""
     static: Static | None = None
     """A static app of this host; its own paths begin below this one."""
     folder: str | None = None
@@ -91,6 +97,7 @@ class PathRoute:
         if sum(target is not None for target in targets) != 1:
             msg = f"{where}: name exactly one of app, static, folder and upstream"
             raise ValueError(msg)
+        self._check_side_port(where)
         if self.static is not None:
             checks.folder("static app: live", self.static.live)
             if self.path != "/" and not self.strip_prefix:
@@ -110,6 +117,22 @@ class PathRoute:
         checks.number(f"{where}: timeout_seconds", self.timeout_seconds, 1, 3600)
         for network in self.allow_from:
             checks.network(f"{where}: allow_from", network)
+
+    def _check_side_port(self, where: str) -> None:
+        if self.side_port is None:
+            return
+        known = sorted(self.app.side_ports) if self.app else []
+        if self.side_port not in known:
+            have = f"has {', '.join(known)}" if known else "has none"
+            msg = f"{where}: side_port: {self.side_port!r} is none of its app, which {have}"
+            raise ValueError(msg)
+
+    @property
+    def port(self) -> int:
+        """The stable port that it leads to; 0 where it leads to no app."""
+        if self.app is None:
+            return 0
+        return self.app.side_ports[self.side_port] if self.side_port else self.app.port
 
     @property
     def networks(self) -> list[str]:

@@ -5,7 +5,7 @@ import sys
 import rich
 import typer
 
-from homeport import commands, engine, stacks
+from homeport import commands, engine, stacks, tenant_commands
 from homeport.cloud import commands as cloud
 from homeport.cloud.contract import MachineryError
 
@@ -14,6 +14,7 @@ _typer = typer.Typer(
 )
 _typer.add_typer(commands.app)
 _typer.add_typer(cloud.app, name="cloud")
+_typer.add_typer(tenant_commands.app, name="tenant")
 
 
 @_typer.callback()

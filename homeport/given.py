@@ -24,6 +24,7 @@ SECRETS: Mapping[str, str] = {
     "smtp": "smtp_password",
     "imap": "imap_password",
     "website": "intake_secret",
+    "wildcard": "dns_token",
 }
 """Secrets that a person sets, by the part of the configuration that they belong to."""
 
@@ -72,6 +73,8 @@ def _secret(cloud: Cloud, part: str) -> str:
         return cloud.registry_password
     if part == "database":
         return cloud.database_password
+    if part == "wildcard":
+        return cloud.token
     return hashlib.sha256(f"{part}\0{cloud.token}".encode()).hexdigest()[:32]
 
 

@@ -7,6 +7,7 @@ there again after a boot.
 """
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from _homeport import FOLDER, Spec, at, link_atomic, make_directory, run
@@ -41,8 +42,13 @@ def read(_: Spec) -> Routes:
     return {int(path.name): int(path.readlink().stem) for path in links}
 
 
-def point(_: Spec, stable: int, live: int | None) -> None:
-    """Lead a stable port to a release, or nowhere."""
+def point(_: Spec, changes: "Mapping[int, int | None]") -> None:
+    """Lead stable ports to releases, or nowhere, one after the other."""
+    for stable, live in changes.items():
+        _lead(stable, live)
+
+
+def _lead(stable: int, live: "int | None") -> None:
     link = folder() / str(stable)
     if live is None:
         close(STABLE, stable)

@@ -38,12 +38,10 @@ def read(spec: Spec) -> Routes:
     return {int(stable): int(live) for stable, live in maps[0].get("elem", [])}
 
 
-def point(spec: Spec, stable: int, live: int | None) -> None:
-    """Lead a stable port to another one, or nowhere, in one transaction; also after a reboot."""
+def point(spec: Spec, changes: "Mapping[int, int | None]") -> None:
+    """Lead stable ports to other ones, or nowhere, in one transaction; also after a reboot."""
     before = read(spec)
-    after = {port: to for port, to in before.items() if port != stable}
-    if live is not None:
-        after[stable] = live
+    after = {port: to for port, to in {**before, **changes}.items() if to is not None}
     if after == before and (after or not persisted(spec).exists()):
         persist(spec, after)
         return
@@ -53,8 +51,14 @@ def point(spec: Spec, stable: int, live: int | None) -> None:
     elif not before:
         change = text(spec, after)
     else:
-        change = f"delete element {name} live {{ {stable} }}\n" if stable in before else ""
-        change += f"add element {name} live {{ {stable} : {live} }}\n" if live is not None else ""
+        changed = sorted(port for port in changes if before.get(port) != after.get(port))
+        gone = [f"delete element {name} live {{ {port} }}" for port in changed if port in before]
+        come = [
+            f"add element {name} live {{ {port} : {after[port]} }}"
+            for port in changed
+            if port in after
+        ]
+        change = "\n".join([*gone, *come]) + "\n"
     run(["nft", "-f", "-"], stdin=change, cure=CURE)
     persist(spec, after)
 

@@ -3,7 +3,11 @@
 import http.client
 import socket
 import ssl
+from typing import Any
 
+from _homeport import Spec, other_receipts
+
+GATEWAY_ERRORS = (502, 503, 504)
 HEADERS = {"User-Agent": "homeport", "Connection": "close"}
 
 
@@ -26,3 +30,29 @@ def get(hostname: str, path: str, timeout: float, port: int = 443) -> "tuple[int
     finally:
         plain.close()
         connection.close()
+
+
+def problem(spec: Spec) -> str | None:
+    """Return what is wrong when the app is asked through the host's proxy; None without a site.
+
+    Any answer of the app will do; whose certificate it is, is the site's concern.
+    """
+    hostnames = [
+        name for site in sites(spec, spec["stable_port"]) for name in site.get("hostnames", [])
+    ]
+    if not hostnames:
+        return None
+    path, timeout = spec["health"]["path"], spec["health"]["try_seconds"]
+    try:
+        status, _ = get(hostnames[0], path, timeout)
+    except (OSError, http.client.HTTPException) as error:
+        return f"https://{hostnames[0]} on this host: {type(error).__name__}: {error}"
+    if status in GATEWAY_ERRORS:
+        return f"https://{hostnames[0]}{path} on this host gave {status}"
+    return ""
+
+
+def sites(spec: Spec, stable: int) -> list[dict[str, Any]]:
+    """Return what the receipts of sites say that send traffic to a stable port."""
+    metas = [receipt.get("meta") or {} for receipt in other_receipts(spec, "")]
+    return [meta for meta in metas if stable in meta.get("ports", [])]

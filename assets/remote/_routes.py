@@ -5,6 +5,7 @@ where it is. The kernel's map does this, or, where the host's owner wants no rul
 link (docs/adr/0024). A stack that changes from one to the other takes its ports along.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import _links
@@ -30,12 +31,12 @@ def read(spec: Spec) -> Routes:
     return found
 
 
-def point(spec: Spec, stable: int, live: int | None) -> None:
-    """Lead a stable port to another one, or nowhere, at once; also after a reboot."""
+def point(spec: Spec, changes: "Mapping[int, int | None]") -> None:
+    """Lead stable ports to other ones, or nowhere, all at once; also after a reboot."""
     other, own = _in_turn(spec)
-    own.point(spec, stable, live)
+    own.point(spec, changes)
     if other.is_used(spec):
-        other.point(spec, stable, None)
+        other.point(spec, dict.fromkeys(changes))
 
 
 def listens(stable: int) -> bool:

@@ -1,7 +1,10 @@
 """What the kernel says of TCP sockets at this machine's ports."""
 
+import time
+
 from _homeport import at
 
+POLL_SECONDS = 0.05
 # Connections through which something may still come or go (Linux's numbers of TCP states).
 OPEN_STATES = {"01", "03", "08"}
 LISTENING = "0A"
@@ -39,3 +42,16 @@ def sockets(port: int) -> list[tuple[str, str]]:
                     if int(number, 16) == port:
                         found.append((address, state))
     return found
+
+
+def wait_idle(ports: "list[int]", deadline: float) -> int:
+    """Wait until ports have no open connection; return how many are left at the deadline."""
+    while True:
+        began = time.monotonic()
+        left = connections(*ports)
+        now = time.monotonic()
+        if not left or now >= deadline:
+            return left
+        # The kernel lists those that ended in the last minute too: with many of them a look takes
+        # its time, which the apps need more.
+        time.sleep(min(max(POLL_SECONDS, 9 * (now - began)), deadline - now))

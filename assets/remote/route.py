@@ -2,17 +2,14 @@
 """Gives a release its app's traffic, and takes it away again, without losing a request.
 
 `up`: waits until the release answers its health check, several times in a row, and its environment
-is as its contract says; leads the app's stable port to it at once (`_routes`); tries the result,
-through the proxy too where a site is there. If that fails, the port leads where it led before.
+is as its contract says; leads the app's stable ports to it at once (`_routes`); tries the result,
+through the proxy too where a site is there. If that fails, the ports lead where they led before.
 `down`: if the release is live, another healthy release of the app takes over; where there is none,
 the step refuses as long as a site sends traffic to the stable port. Then it waits for the
 connections that are open; a release that ends them by itself when it is told to go is told at once.
 Both print one line of JSON that says how long each phase took.
 """
 
-import http.client
-import json
-import sys
 import time
 from typing import Any, NoReturn
 
@@ -26,14 +23,14 @@ from _homeport import (
     fail,
     lock,
     main,
-    other_receipts,
     read_receipt,
     receipts,
     remove_receipt,
     write_receipt,
 )
 from _instances import Watch, hint, last_lines, tell_to_go
-from _sockets import connections, listeners, on_loopback
+from _phases import Phases
+from _sockets import listeners, on_loopback, wait_idle
 
 POLL_SECONDS = 0.05
 # What arrived just before the switch gets this long to reach a release that is told to go.
@@ -45,26 +42,6 @@ LISTENERS = {
     "/etc/docker/daemon.json and restart Docker",
     "podman": "rootlessport must listen there: see `ss -ltnp` on the host",
 }
-GATEWAY_ERRORS = (502, 503, 504)
-
-
-class Phases:
-    """Measures what a run spends its time on."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.monotonic()
-        self.seconds: dict[str, float] = {}
-
-    def end(self, name: str) -> None:
-        """Say that a phase is over."""
-        now = time.monotonic()
-        self.seconds[f"{name}_seconds"] = round(now - self._last, 3)
-        self._last = now
-
-    def report(self, **more: object) -> None:
-        """Print everything as one line of JSON."""
-        total = round(time.monotonic() - self._start, 3)
-        sys.stdout.write(json.dumps({**self.seconds, "total_seconds": total, **more}) + "\n")
 
 
 def up(spec: Spec) -> None:
@@ -76,18 +53,28 @@ def up(spec: Spec) -> None:
     phases.end("gate")
     with lock(f"route-{spec['system']}"):
         refuse_alone()
-        before = _routes.read(spec).get(spec["stable_port"])
+        before = _routes.read(spec)
         switch(spec, before, phases)
-    phases.report(before=before, live=spec["release_port"], switched_by=_routes.by(spec))
+    phases.report(
+        before=before.get(spec["stable_port"]),
+        live=spec["release_port"],
+        switched_by=_routes.by(spec),
+    )
+
+
+def ports(spec: Spec) -> dict[int, int]:
+    """Return the release's ports by the stable ports that lead to them, its main one first."""
+    sides = {side["stable_port"]: side["release_port"] for side in spec.get("side_ports", [])}
+    return {spec["stable_port"]: spec["release_port"], **sides}
 
 
 def stay_clear(spec: Spec) -> None:
-    """Refuse to take the stable port from something else that listens there."""
-    stable = spec["stable_port"]
-    if stable != spec["release_port"] and listeners(stable) and not _routes.listens(stable):
-        what = f"something else listens at {stable}, the stable port of {spec['app']}"
-        cure = f"give the app another port, or stop what `ss -ltnp 'sport = :{stable}'` shows"
-        fail(what, "", cure)
+    """Refuse to take a stable port from something else that listens there."""
+    for stable, own in ports(spec).items():
+        if stable != own and listeners(stable) and not _routes.listens(stable):
+            what = f"something else listens at {stable}, the stable port of {spec['app']}"
+            cure = f"give the app another port, or stop what `ss -ltnp 'sport = :{stable}'` shows"
+            fail(what, "", cure)
 
 
 def gate(spec: Spec) -> None:
@@ -104,17 +91,26 @@ def gate(spec: Spec) -> None:
         if now - looked > LOOK_SECONDS:
             watch.look()
             looked = now
-        problem = _health.problem(spec["release_port"], health)
+        problem = _health.problem(spec["release_port"], health) or silent(spec)
         row = 0 if problem else row + 1
         if row < health["successes"]:
             time.sleep(POLL_SECONDS)
-    heard = listeners(spec["release_port"])
-    if not heard:
+    if not listeners(spec["release_port"]):
         what = f"nothing listens on 127.0.0.1:{spec['release_port']}, yet it answers"
         fail(what, "", LISTENERS.get(spec["instance"]["kind"], hint(spec["instance"])))
-    if not all(on_loopback(address) for address in heard):
-        what = f"release {spec['release']} listens on port {spec['release_port']} for everybody"
-        fail(f"{what}, not on the loopback alone", "", "let it listen on 127.0.0.1, as HOST says")
+    for port in ports(spec).values():
+        if not all(on_loopback(address) for address in listeners(port)):
+            what = f"release {spec['release']} listens on port {port} for everybody"
+            cure = "let it listen on 127.0.0.1, as HOST says"
+            fail(f"{what}, not on the loopback alone", "", cure)
+
+
+def silent(spec: Spec) -> str:
+    """Return which side port of a healthy release nobody listens at; empty when all are open."""
+    for side in spec.get("side_ports", []):
+        if not listeners(side["release_port"]):
+            return f"an answer, but nothing listens at its side port {side['name']}"
+    return ""
 
 
 def refuse_alone() -> None:
@@ -136,24 +132,25 @@ def give_up(spec: Spec, watch: Watch, problem: str) -> NoReturn:
     fail(what, last_lines(watch.instance), cure)
 
 
-def switch(spec: Spec, before: int | None, phases: Phases) -> None:
-    """Lead the stable port to the release and try it; lead it back when that fails."""
+def switch(spec: Spec, before: dict[int, int], phases: Phases) -> None:
+    """Lead the stable ports to the release and try it; lead them back when that fails."""
     name = f"route-{spec['app']}-{spec['release']}"
     known = read_receipt(spec, name)
-    proxied = through_proxy(spec)
+    proxied = _proxied.problem(spec)
     # Written before the switch: should this process die in between, the guard still knows of it.
-    write_receipt(spec, name, {key: spec[key] for key in RECORDED})
-    _routes.point(spec, spec["stable_port"], spec["release_port"])
+    write_receipt(spec, name, {key: spec[key] for key in RECORDED if key in spec})
+    _routes.point(spec, ports(spec))
     phases.end("switch")
     problem = try_out(spec, proxied)
     if problem:
-        _routes.point(spec, spec["stable_port"], before)
+        _routes.point(spec, {stable: before.get(stable) for stable in ports(spec)})
         if not known:
             remove_receipt(spec, name)
         what = (
             f"release {spec['release']} was healthy, but not where its traffic arrives: {problem}"
         )
-        back = "the release before serves again" if before else "no release serves"
+        served = spec["stable_port"] in before
+        back = "the release before serves again" if served else "no release serves"
         fail(
             what,
             last_lines(spec["instance"]),
@@ -162,7 +159,10 @@ def switch(spec: Spec, before: int | None, phases: Phases) -> None:
     phases.end("try")
 
 
-RECORDED = ("app", "release", "instance", "stable_port", "release_port", "health")
+RECORDED = (
+    *("app", "release", "instance", "stable_port", "release_port", "side_ports"),
+    "health",
+)
 
 
 def try_out(spec: Spec, proxied_before: str | None) -> str:
@@ -178,32 +178,8 @@ def try_out(spec: Spec, proxied_before: str | None) -> str:
         time.sleep(POLL_SECONDS)
     # A proxy that failed before the switch as well is not the release's fault.
     if proxied_before == "":
-        return through_proxy(spec) or ""
+        return _proxied.problem(spec) or ""
     return ""
-
-
-def through_proxy(spec: Spec) -> str | None:
-    """Return what is wrong when the app is asked through the host's proxy; None without a site.
-
-    Any answer of the app will do; whose certificate it is, is the site's concern.
-    """
-    hostnames = [name for site in sites(spec) for name in site.get("hostnames", [])]
-    if not hostnames:
-        return None
-    path, timeout = spec["health"]["path"], spec["health"]["try_seconds"]
-    try:
-        status, _ = _proxied.get(hostnames[0], path, timeout)
-    except (OSError, http.client.HTTPException) as error:
-        return f"https://{hostnames[0]} on this host: {type(error).__name__}: {error}"
-    if status in GATEWAY_ERRORS:
-        return f"https://{hostnames[0]}{path} on this host gave {status}"
-    return ""
-
-
-def sites(spec: Spec) -> list[dict[str, Any]]:
-    """Return what the receipts of sites say that send traffic to the stable port."""
-    metas = [receipt.get("meta") or {} for receipt in other_receipts(spec, "")]
-    return [meta for meta in metas if spec["stable_port"] in meta.get("ports", [])]
 
 
 def down(spec: Spec) -> None:
@@ -214,60 +190,54 @@ def down(spec: Spec) -> None:
         remove_receipt(spec, f"route-{spec['app']}-{spec['release']}")
     phases.end("guard")
     left = drain(spec)
-    _routes.forget(spec["release_port"])
+    for port in ports(spec).values():
+        _routes.forget(port)
     phases.end("drain")
     phases.report(moved_to=moved, connections_cut=left)
 
 
 def leave(spec: Spec) -> int | None:
     """Take the release's traffic away if it has any; return the port that has it now."""
-    live = [stable for stable, port in _routes.read(spec).items() if port == spec["release_port"]]
-    successor = None
-    for stable in live:
+    leads, successor = _routes.read(spec), None
+    changes: dict[int, int | None] = {}
+    for stable in (stable for stable, port in leads.items() if port == spec["release_port"]):
         successor = healthy_sibling(spec, stable)
-        if successor is None and (used := sites({**spec, "stable_port": stable})):
+        if successor is None and (used := _proxied.sites(spec, stable)):
             names = sorted(name for site in used for name in site.get("hostnames", []))
             what = (
                 f"release {spec['release']} of {spec['app']} serves {', '.join(names) or 'a site'}"
             )
             cure = "deploy a release that gets healthy, or remove the site first"
             fail(f"{what}, and no other release of it is healthy: refused to stop it", "", cure)
-        _routes.point(spec, stable, successor)
-    return successor
+        changes[stable] = successor["release_port"] if successor else None
+    theirs = (successor or {}).get("side_ports", [])
+    for side in spec.get("side_ports", []):
+        to = {each["name"]: each["release_port"] for each in theirs}.get(side["name"])
+        changes |= {stable: to for stable, port in leads.items() if port == side["release_port"]}
+    if changes:
+        _routes.point(spec, changes)
+    return successor["release_port"] if successor else None
 
 
-def healthy_sibling(spec: Spec, stable: int) -> int | None:
-    """Return the port of another release of the app that is healthy now."""
+def healthy_sibling(spec: Spec, stable: int) -> dict[str, Any] | None:
+    """Return the receipt of another release of the app that is healthy now."""
     for path in sorted(receipts(spec).glob(f"route-{spec['app']}-*.json")):
         other = read_receipt(spec, path.stem)
         same = other["app"] == spec["app"] and other["stable_port"] == stable
-        if same and other["release"] != spec["release"]:
-            port: int = other["release_port"]
-            if not _health.problem(port, other["health"], other["release"]):
-                return port
+        if not same or other["release"] == spec["release"]:
+            continue
+        if not _health.problem(other["release_port"], other["health"], other["release"]):
+            return other
     return None
 
 
 def drain(spec: Spec) -> int:
     """Wait until the release has no open connection; return how many are left when time is up."""
-    port, start = spec["release_port"], time.monotonic()
+    own, start = list(ports(spec).values()), time.monotonic()
     deadline = start + spec["drain_seconds"]
-    if spec.get("graceful_stop") and wait_idle(port, min(deadline, start + ARRIVAL_SECONDS)):
+    if spec.get("graceful_stop") and wait_idle(own, min(deadline, start + ARRIVAL_SECONDS)):
         tell_to_go(spec["instance"])
-    return wait_idle(port, deadline)
-
-
-def wait_idle(port: int, deadline: float) -> int:
-    """Wait until a port has no open connection; return how many are left at the deadline."""
-    while True:
-        began = time.monotonic()
-        left = connections(port)
-        now = time.monotonic()
-        if not left or now >= deadline:
-            return left
-        # The kernel lists those that ended in the last minute too: with many of them a look takes
-        # its time, which the apps need more.
-        time.sleep(min(max(POLL_SECONDS, 9 * (now - began)), deadline - now))
+    return wait_idle(own, deadline)
 
 
 if __name__ == "__main__":

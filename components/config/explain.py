@@ -110,7 +110,9 @@ def _model(root: object, loc: list[Any]) -> type[BaseModel] | None:
     """Return the model that the path (beginning with the top-level key) leads to."""
     here = root
     for part in loc[1:]:
-        if isinstance(here, type) and issubclass(here, BaseModel):
+        if typing.get_origin(here) is dict:
+            here = _bare(typing.get_args(here)[1])
+        elif isinstance(here, type) and issubclass(here, BaseModel):
             here = _bare(here.model_fields[part].annotation) if part in here.model_fields else None
     return here if isinstance(here, type) and issubclass(here, BaseModel) else None
 

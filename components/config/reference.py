@@ -52,6 +52,14 @@ def _rows(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
         yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _rows(kind, f"{key}.")
+        if named := _named(kind):
+            yield from _rows(named, f"{key}.<name>.")
+
+
+def _named(kind: object) -> type[BaseModel] | None:
+    """Return what an object by names holds for each, if that is an object too."""
+    each = bare(get_args(kind)[1]) if get_origin(kind) is dict else None
+    return each if isinstance(each, type) and issubclass(each, BaseModel) else None
 
 
 def _about(kind: object) -> str:
@@ -67,7 +75,7 @@ def _type(annotation: object) -> str:
     if origin is tuple:
         return f"list: {_type(arguments[0])}"
     if origin is dict or kind is Mapping:
-        return "object: name, text"
+        return "object: name, object" if _named(kind) else "object: name, text"
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return "object"
     if origin is Union:

@@ -55,7 +55,7 @@ def _target(route: PathRoute, settings: SiteSettings) -> list[str]:
     strip = [f"uri strip_prefix {route.path}"] if route.strip_prefix else []
     if route.folder:
         return [*strip, *_folder(route)]
-    to = f"127.0.0.1:{route.app.port}" if route.app else str(route.upstream)
+    to = f"127.0.0.1:{route.port}" if route.app else str(route.upstream)
     return [*strip, f"reverse_proxy {to} {{", *indent(_upstream(route, settings)), "}"]
 
 

@@ -85,7 +85,7 @@ def _folder(route: PathRoute) -> list[str]:
 
 
 def _upstream(route: PathRoute) -> list[str]:
-    where = [f"proxy_pass http://127.0.0.1:{route.app.port};"] if route.app else _outside(route)
+    where = [f"proxy_pass http://127.0.0.1:{route.port};"] if route.app else _outside(route)
     streaming = ["proxy_buffering off;", "proxy_request_buffering off;", "gzip off;"]
     return [
         *where,

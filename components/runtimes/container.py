@@ -29,7 +29,7 @@ def container_arguments(release: Release) -> dict[str, Any]:
     labels = {"system": args.host.remote.system, "app": release.app, "release": release.id}
     variables = environment(args.environment, args.secrets, release.id)
     if port:
-        variables["PORT"] = str(port.inside)
+        variables |= port.variables(inside=True)
     arguments: dict[str, Any] = {
         "name": release.name,
         "command": list(args.command) or None,
@@ -68,7 +68,9 @@ def container_arguments(release: Release) -> dict[str, Any]:
 def _ports(port: Port | None) -> list[docker.ContainerPortArgsDict] | None:
     if port is None:
         return None
-    return [{"internal": port.inside, "external": port.release, "ip": "127.0.0.1"}]
+    return [
+        {"internal": each.inside, "external": each.release, "ip": "127.0.0.1"} for each in port.all
+    ]
 
 
 def _mounts(folder: str, args: WorkloadArgs) -> list[docker.ContainerMountArgsDict] | None:

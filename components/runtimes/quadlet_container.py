@@ -37,8 +37,8 @@ def container_unit(release: Release) -> str:
     variables = environment(args.environment, args.secrets, release.id)
     publish: list[Line] = []
     if port:
-        variables["PORT"] = str(port.inside)
-        publish = [("PublishPort", f"127.0.0.1:{port.release}:{port.inside}")]
+        variables |= port.variables(inside=True)
+        publish = [("PublishPort", f"127.0.0.1:{each.release}:{each.inside}") for each in port.all]
     return unit(
         {
             "Unit": [

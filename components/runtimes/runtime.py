@@ -24,6 +24,23 @@ class Port:
     """Where the process listens, where it has a network of its own."""
     release: int
     """On the host's loopback."""
+    sides: "Mapping[str, Port]" = dataclasses.field(default_factory=dict)
+    """Further ports of the same release, by name."""
+
+    @property
+    def all(self) -> "list[Port]":
+        """Every port of the release, the main one first."""
+        return [self, *(port for _, port in sorted(self.sides.items()))]
+
+    def variables(self, *, inside: bool) -> dict[str, str]:
+        """Return what tells the process where to listen, where it is or on the host's loopback."""
+        ports = {"PORT": self} | {side_variable(name): side for name, side in self.sides.items()}
+        return {name: str(port.inside if inside else port.release) for name, port in ports.items()}
+
+
+def side_variable(name: str) -> str:
+    """Return the variable that tells a side port."""
+    return f"{name.upper().replace('-', '_')}_PORT"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

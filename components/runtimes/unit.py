@@ -134,7 +134,8 @@ def timer_text(own: str, release: str, when: Schedule) -> str:
 def _own_task(release: Release) -> Task:
     """Return what a release itself runs."""
     args = release.args
-    own = {"HOST": "127.0.0.1", "PORT": str(release.port.release)} if release.port else {}
+    port = release.port
+    own = {"HOST": "127.0.0.1", **port.variables(inside=False)} if port else {}
     return Task(
         unit=unit_name(release),
         command=args.command,

@@ -37,31 +37,54 @@ class Entry:
 
     references: tuple[str, ...]
     """Full references, registry first."""
-    base: str
+    base: str = ""
     """The Debian release that it is built on."""
+    onto: str = ""
+    """Or the reference of another entry that it is built on."""
     folder: str | None = None
     """Its folder beside images.toml."""
     app: str | None = None
     """Or the sample app whose own script builds it."""
+    context: str | None = None
+    """Or a folder of the project with a Dockerfile, which is told the version too."""
     version: str = ""
     """The app's version."""
     arguments: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def entries() -> tuple[Entry, ...]:
-    """Return what images.toml lists."""
-    listed = tomllib.loads(LIST.read_text())["image"]
-    return tuple(Entry(**item | {"references": tuple(item["references"])}) for item in listed)
+    """Return what images.toml lists.
+
+    Raises:
+        MachineryError: an image is built onto one that is not in the list.
+    """
+    items = tomllib.loads(LIST.read_text())["image"]
+    listed = tuple(Entry(**item | {"references": tuple(item["references"])}) for item in items)
+    known = {reference for entry in listed for reference in entry.references if not entry.onto}
+    for entry in listed:
+        if entry.onto and entry.onto not in known:
+            text = (
+                f"{LIST.name}: {entry.references[0]} is built onto {entry.onto}, which is not there"
+            )
+            raise MachineryError(text)
+    return listed
 
 
 def build_all(progress: Progress) -> dict[str, str]:
     """Have every listed image built; return the local image of each reference."""
-    listed = entries()
+    found: dict[str, str] = {}
     with concurrent.futures.ThreadPoolExecutor(BUILDS_AT_ONCE) as pool:
-        built = pool.map(lambda entry: _build(entry, progress), listed)
-        return {
-            ref: tag for entry, tag in zip(listed, built, strict=True) for ref in entry.references
-        }
+        # What others are built on comes first.
+        for listed in _in_turn(entries()):
+            built = [pool.submit(_build, each, found.get(each.onto), progress) for each in listed]
+            for entry, tag in zip(listed, built, strict=True):
+                found |= dict.fromkeys(entry.references, tag.result())
+    return found
+
+
+def _in_turn(listed: tuple[Entry, ...]) -> list[list[Entry]]:
+    """Return what is built on Debian, then what is built on that."""
+    return [[entry for entry in listed if bool(entry.onto) is later] for later in (False, True)]
 
 
 def ensure(cloud: Cloud, edge: str, progress: Progress) -> None:
@@ -99,8 +122,15 @@ def _served(cloud: Cloud, reference: str) -> tuple[str | None, str]:
     return answer.json()["config"]["digest"], answer.headers["Docker-Content-Digest"]
 
 
-def _build(entry: Entry, progress: Progress) -> str:
-    base = images.base(entry.base, progress)
+def _build(entry: Entry, onto: str | None, progress: Progress) -> str:
+    base = onto or images.base(entry.base, progress)
+    if entry.context:
+        name, context = (
+            entry.references[0].rpartition("/")[2].partition(":")[0],
+            ROOT / entry.context,
+        )
+        arguments = {"BASE": base, "VERSION": entry.version}
+        return images.build(name, context, entry.arguments | arguments, progress)
     if entry.folder:
         context = images.FOLDER / entry.folder
         return images.build(entry.folder, context, entry.arguments | {"BASE": base}, progress)

@@ -13,6 +13,9 @@ import yaml
 from homeport import engine, smoke, stacks
 from homeport.cloud.servers import container_named
 
+GONE = object()
+"""A key with this value is left out of the stack file."""
+
 
 @dataclasses.dataclass
 class Deployed:
@@ -122,7 +125,10 @@ class Deployed:
         for dotted, value in self.changes.items():
             section, _, key = dotted.partition("__")
             target = values["config"][f"{self.aim.name}:{section}"]
-            target |= {key: value}
+            if value is GONE:
+                target.pop(key, None)
+            else:
+                target |= {key: value}
         changed = file.with_suffix(".changed.yaml")
         changed.write_text(yaml.safe_dump(values))
         return [option, str(changed)]

@@ -17,8 +17,8 @@ import pytest
 from ledger import jobs
 from psycopg.rows import dict_row
 
-from tests.e2e.postgres_cluster import APP, OWNER, Cluster, installed, running
-from tests.processes.ledger_process import Process, free_port
+from tests.processes.app_process import Process, free_port
+from tests.processes.postgres_cluster import APP, OWNER, Cluster, installed, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

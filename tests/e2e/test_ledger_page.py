@@ -17,9 +17,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from tests.e2e.postgres_cluster import APP
 from tests.e2e.test_ledger import Ledger, cluster, empty, ledger  # noqa: F401 - fixtures
-from tests.processes.ledger_process import free_port
+from tests.processes.app_process import free_port
+from tests.processes.postgres_cluster import APP
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

@@ -17,7 +17,7 @@ from ledger.cli import main
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.processes.ledger_process import NO_DATABASE, Process, free_port
+from tests.processes.app_process import NO_DATABASE, Process, free_port
 
 Start = Callable[..., Process]
 

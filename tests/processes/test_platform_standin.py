@@ -17,8 +17,8 @@ from components.database_migrations import read
 from components.jwt_keys import JwtKeysArgs, claims, sign
 from homeport.paths import ROOT, SYSTEMS
 from systems.command_center import s3
-from tests.e2e.postgres_cluster import Cluster, installed, running
-from tests.processes.ledger_process import Process, free_port
+from tests.processes.app_process import Process, free_port
+from tests.processes.postgres_cluster import Cluster, installed, running
 
 SOURCE = ROOT / "testbed/apps/platform-standin/src"
 CENTER = SYSTEMS / "command_center"

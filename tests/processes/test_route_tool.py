@@ -422,3 +422,75 @@ def test_nothing_is_switched_for_a_deploy_that_has_ended(machine: Machine) -> No
     assert alone.returncode == 1
     assert "the deploy that started this step has ended" in said
     assert machine.routes() is None
+
+
+def side(stable: int, own: int) -> dict[str, Any]:
+    return {"side_ports": [{"name": "events", "stable_port": stable, "release_port": own}]}
+
+
+def test_side_ports_come_and_go_with_the_main_one_in_the_same_transactions(
+    machine: Machine,
+) -> None:
+    machine.write_receipt("site-shop", {"meta": {"ports": [10007, 10008]}})
+    with release("aaaa1111") as old, release() as new:
+        machine.nft_file.write_text(f'{{"10007": {old.port}, "10008": 20501}}')
+        known = {**spec(old, new.port), "release": "aaaa1111", **side(10008, 20501)}
+        machine.write_receipt("route-web-aaaa1111", known)
+        listening(machine, new.port, 20502)
+        ended = machine.run("route", "up", {**spec(new, new.port), **side(10008, 20502)})
+        assert (ended.code, ended.err) == (0, "")
+        assert machine.routes() == {10007: old.port, new.port: new.port, 10008: 20502}
+        # The new one goes after all: the old one has both again.
+        gone = machine.run("route", "down", {**spec(new, new.port), **side(10008, 20502)})
+    assert gone.code == 0
+    assert machine.routes() == {10007: old.port, new.port: old.port, 10008: 20501}
+
+
+def test_a_release_whose_side_port_nobody_listens_at_gets_no_traffic(machine: Machine) -> None:
+    machine.nft_file.write_text('{"10007": 20007, "10008": 20008}')
+    with release() as server:
+        listening(machine, server.port)
+        changes = spec(server, 10007, health={"start_seconds": 1})
+        ended = machine.run("route", "up", {**changes, **side(10008, 20502)})
+    assert ended.code == 1
+    assert "an answer, but nothing listens at its side port events" in ended.err
+    assert machine.routes() == {10007: 20007, 10008: 20008}
+
+
+def test_a_switch_that_fails_leads_side_ports_back_too(machine: Machine) -> None:
+    machine.nft_file.write_text('{"10007": 20007, "10008": 20008}')
+    with release() as server:
+        listening(machine, server.port, 20502)
+        # Nothing answers at the stable port, since the fake map redirects nothing.
+        ended = machine.run("route", "up", {**spec(server, 10007), **side(10008, 20502)})
+    assert ended.code == 1
+    assert "not where its traffic arrives" in ended.err
+    assert machine.routes() == {10007: 20007, 10008: 20008}
+
+
+def test_a_side_port_that_the_next_release_no_longer_has_leads_nowhere(machine: Machine) -> None:
+    with release() as server:
+        machine.nft_file.write_text('{"10007": 20999, "10008": 20502}')
+        going = {**spec(server, 10007), **side(10008, 20502)}
+        ended = machine.run("route", "down", going)
+    assert ended.code == 0
+    assert machine.routes() == {10007: 20999}
+
+
+def test_connections_of_side_ports_are_waited_for(machine: Machine) -> None:
+    machine.nft_file.write_text('{"10007": 20999}')
+    with release() as server:
+        listening(machine, 20502, established=3)
+        going = spec(server, 10007, drain_seconds=0.3)
+        ended = machine.run("route", "down", {**going, **side(10008, 20502)})
+    assert ended.report["connections_cut"] == 3
+
+
+def test_a_stable_side_port_at_which_something_else_listens_is_left_to_it(
+    machine: Machine,
+) -> None:
+    with release() as server:
+        listening(machine, server.port, 10008)
+        ended = machine.run("route", "up", {**spec(server, server.port), **side(10008, 20502)})
+    assert ended.code == 1
+    assert "something else listens at 10008, the stable port of web" in ended.err

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from components import sql, sql_roles
-from tests.e2e.postgres_cluster import Cluster, installed, running
+from tests.processes.postgres_cluster import Cluster, installed, running
 
 DATABASE = "shop"
 ROLES = {"anon": False, "authenticated": False, "service_role": True}

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.processes.ledger_process import free_port
+from tests.processes.app_process import free_port
 from tests.processes.threaded_server import ThreadedServer
 
 PROGRAM = Path(__file__).parents[2] / "testbed/apps/website/website.py"

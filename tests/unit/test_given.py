@@ -43,6 +43,7 @@ def config(user: str = "deploy", address: str = "shared-server.example.com") -> 
         "crm:guard": {"approvers": {"anna": "ssh-ed25519 ANNA"}, "valid_minutes": 5},
         "crm:registry": {"server": "registry.example.com", "username": "homeport"},
         "crm:smtp": {"host": "mail.example.com"},
+        "crm:wildcard": {"zone": "example.com"},
     }
 
 
@@ -114,3 +115,7 @@ def test_every_secret_that_crm_leaves_to_a_person_has_a_placeholder_in_a_preview
         "imap_password",
         "intake_secret",
     }
+
+
+def test_the_cloud_is_also_whose_zones_answer_a_challenge(cloud: Cloud) -> None:
+    assert given.fit(cloud, "crm", config())["crm:dns_token"] == "a-token"

@@ -87,6 +87,7 @@ def test_the_id_is_eight_hexadecimal_digits_and_the_same_every_time() -> None:
         {"tmpfs_mib": {"/tmp": 65}},
         {"stop_seconds": 11},
         {"container_port": 8001},
+        {"side_ports": {"events": 8072}},
         {"revision": 2},
         {"health": HealthCheck(path="/other")},
         {"health": HealthCheck(path="/up", contains="ready")},
@@ -127,7 +128,7 @@ def test_every_setting_of_an_app_was_thought_of() -> None:
     known = (
         "host image artefact runtime memory_mib cpus environment secrets networks volumes user "
         "command tmpfs_mib jobs registry stop_seconds after revision health container_port port "
-        "drain_seconds graceful_stop keep_images contract"
+        "drain_seconds graceful_stop keep_images contract side_ports"
     )
     assert {field.name for field in dataclasses.fields(AppArgs)} == set(known.split())
 

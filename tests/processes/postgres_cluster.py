@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from components.sql import Batch
-from tests.processes.ledger_process import free_port
+from tests.processes.app_process import free_port
 
 OWNER, APP = ("ledger_owner", "own-3r-pw"), ("ledger_app", "app-3r-pw")
 

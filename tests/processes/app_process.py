@@ -15,7 +15,7 @@ NO_DATABASE = "postgresql://ledger:not-a-real-password@127.0.0.1:1/ledger"
 
 
 class Process:
-    """One process, of `ledger` unless it says otherwise, that ends with the test."""
+    """One process that ends with the test: of the ledger, or of another app by its module."""
 
     def __init__(
         self, command: list[str], env: dict[str, str], log: Path, module: str = "ledger"

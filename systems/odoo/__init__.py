@@ -1,0 +1,1 @@
+"""Odoo for many tenants: one database each, chosen by the host's name."""

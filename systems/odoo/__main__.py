@@ -1,0 +1,115 @@
+"""Odoo: the tenants' instance and the super-admin's, each with a database server of its own.
+
+What differs between staging and production stands in Pulumi.<stack>.yaml, what there is stands
+here. A tenant is a database and a folder of files, chosen by the host's name.
+"""
+
+import pulumi
+
+from components.dns import DnsRecords, DnsRecordsArgs, address_records
+from components.dns_challenge import HetznerDns
+from components.firewall import HostFirewall, HostFirewallArgs, web_rules
+from components.hetzner_server import HetznerServer, HetznerServerArgs
+from components.registry import RegistryLogin, RegistryLoginArgs
+from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
+from components.site_tls import Acme, Tls
+from systems.odoo import contract
+from systems.odoo.config import OdooConfig
+from systems.odoo.front import SiteNames, served
+from systems.odoo.instance import deployed, tenant
+
+config = OdooConfig.load()
+
+rules = web_rules(ssh_networks=config.server.ssh_networks)
+machine = HetznerServer(
+    "server",
+    HetznerServerArgs(
+        server_type=config.server.type,
+        location=config.server.location,
+        image=config.server.image,
+        rules=rules,
+        packages=["nginx"],
+        admin_keys=config.server.admin_keys,
+        protect=config.server.protect,
+        dns_ptr=config.admin.domain,
+        swap_mib=config.server.swap_mib,
+    ),
+)
+host = machine.host
+HostFirewall("firewall", HostFirewallArgs(host=host, rules=rules))
+login = RegistryLogin(
+    "registry",
+    RegistryLoginArgs(
+        host=host,
+        registry=config.registry.server,
+        username=config.registry.username,
+        password=config.registry_password,
+    ),
+)
+
+# First the tenants' instance, then the super-admin's: a release that fails stops at the first.
+tenants = deployed(config, host, login, "tenants")
+admin = deployed(config, host, login, "admin", tenants.app)
+admin_login = tenant("superadmin", host, admin, contract.ADMIN_DATABASE)
+logins = {
+    name: tenant(
+        f"tenant-{name}",
+        host,
+        tenants,
+        f"{name}_db",
+        suspended=each.suspended,
+        protect=each.protect,
+    )
+    for name, each in config.tenants.items()
+}
+
+# The way in: names, certificates, proxy.
+hosts = {name: f"{name}.{config.domain}" for name in config.tenants}
+below = [f"*.{config.domain}"] if config.wildcard else list(hosts.values())
+dns = []
+if config.dns and config.dns.manage:
+    named = [config.domain, config.admin.domain, *config.site.redirects_from, f"*.{config.domain}"]
+    records = DnsRecordsArgs(
+        zone=config.dns.zone,
+        create_zone=config.dns.create_zone,
+        protect=config.server.protect,
+        records=address_records(config.dns.zone, named, machine.address),
+    )
+    dns = [DnsRecords("dns", records)]
+wildcard: Tls | None = None
+if config.wildcard and config.dns_token:
+    wildcard = Acme(
+        directory=config.acme.directory,
+        email=config.acme.email,
+        challenge=HetznerDns(zone=config.wildcard.zone, token=config.dns_token),
+    )
+proxy = ReverseProxy(
+    "proxy",
+    ReverseProxyArgs(
+        host=host,
+        kind="nginx",
+        acme_email=config.acme.email,
+        acme_directory=config.acme.directory,
+    ),
+)
+
+after = pulumi.ResourceOptions(depends_on=dns)
+names = SiteNames(hostnames=[config.domain, *below], redirects_from=config.site.redirects_from)
+served("tenants", tenants.app, config.site, proxy, names, tls=wildcard, opts=after)
+front = served(
+    "admin", admin.app, config.site, proxy, SiteNames(hostnames=[config.admin.domain]), opts=after
+)
+
+pulumi.export("url", front.url)
+pulumi.export("address", machine.address)
+pulumi.export("ssh", machine.ssh_command)
+pulumi.export("release", tenants.app.release)
+pulumi.export("admin_release", admin.app.release)
+pulumi.export("release_settings", {"tenants": "app.image"})
+# What smoke.py and `homeport tenant` need.
+pulumi.export("domain", config.domain)
+pulumi.export(
+    "tenants", {n: {"suspended": t.suspended, "host": hosts[n]} for n, t in config.tenants.items()}
+)
+pulumi.export("logins", logins)
+pulumi.export("admin_login", admin_login)

@@ -1,0 +1,192 @@
+"""Odoo on the local cloud: staging through its life with its tenants, production up and down."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import hcloud
+import pytest
+
+from homeport import smoke, stacks
+from homeport.cloud import served
+from homeport.cloud.instance import Cloud
+from tests.e2e.conftest import until
+from tests.e2e.deployed import GONE, Deployed, answers, left
+from tests.e2e.load import Load
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
+NEXT = "registry.example.com/homeport/odoo:1.1.0"
+STABLE_PORTS = (18069, 18070)
+
+
+def opened(cloud: Cloud, stack: str) -> Deployed:
+    return Deployed(stacks.target("odoo", stack, cloud.name))
+
+
+@pytest.fixture(scope="module")
+def odoo(cloud: Cloud) -> Iterator[Deployed]:
+    made = opened(cloud, "staging")
+    made.up()
+    yield made
+    made.destroy()
+
+
+def load(odoo: Deployed, hostname: str) -> Load:
+    assert odoo.aim.cloud
+    address, ca_file = odoo.site.address, str(odoo.aim.cloud.ca_file)
+    return Load(address, hostname, ca_file, path="/web/login", rate=15)
+
+
+def tenant(odoo: Deployed, name: str) -> smoke.Site:
+    site = odoo.site
+    hostname = f"{name}.{odoo.outputs()['domain']}"
+    return smoke.Site(hostname=hostname, address=site.address, ca_file=site.ca_file)
+
+
+def page(odoo: Deployed, name: str) -> int:
+    return tenant(odoo, name).request("GET", "/web/login").status_code
+
+
+def databases(odoo: Deployed) -> set[str]:
+    query = "SELECT datname FROM pg_database WHERE pg_get_userbyid(datdba) = 'odoo_tenants'"
+    command = f'docker exec -u postgres {odoo.system}-tenants-postgres psql -Atc "{query}"'
+    return set(odoo.console(command).split())
+
+
+def filestores(odoo: Deployed) -> set[str]:
+    volume = f"docker volume inspect -f '{{{{.Mountpoint}}}}' {odoo.system}-tenants-files"
+    return set(odoo.console(f"ls $({volume})/filestore 2>/dev/null || true").split())
+
+
+def attach(odoo: Deployed, name: str) -> None:
+    """Put a file into a tenant's filestore."""
+    login: dict[str, Any] = smoke.deployed(odoo.aim).outputs["logins"][name]
+    with tenant(odoo, name).visit() as visit:
+        assert visit.request("POST", "/web/login", data=login).status_code == 303
+        visit.request("POST", "/standin/attachments", content=b"file").raise_for_status()
+
+
+def test_the_first_up_ends_with_two_instances_that_pass_every_smoke_check(odoo: Deployed) -> None:
+    assert odoo.broken() == []
+
+
+def test_a_second_up_changes_nothing_and_opens_no_ssh_connection(odoo: Deployed) -> None:
+    odoo.changes_nothing()
+
+
+def test_only_ssh_http_and_https_answer_from_outside(odoo: Deployed) -> None:
+    listening = odoo.console("ss -Htln | awk '{print $4}' | grep -o '[0-9]*$'").split()
+    candidates = sorted({22, 80, 443, *STABLE_PORTS, 5432, 8069, 8072, *map(int, listening)})
+    address = odoo.outputs()["address"]
+    assert [port for port in candidates if answers(address, port)] == [22, 80, 443]
+    for port in STABLE_PORTS:
+        code = "curl -s -o /dev/null -w '%{http_code}' " + f"http://127.0.0.1:{port}/web/health"
+        assert odoo.console(code) == "200"
+
+
+def test_passwords_are_in_files_of_the_instance_alone_and_in_no_environment(odoo: Deployed) -> None:
+    release = odoo.outputs()["release"]
+    shown = odoo.console(f"docker inspect {odoo.system}-tenants-{release}")
+    known = {secret for secret in odoo.secrets() if len(secret) > 8}
+    assert known
+    assert [secret for secret in known if secret in shown] == []
+    environment = json.loads(shown)[0]["Config"]["Env"]
+    assert "ODOO_RC=/run/secrets/ODOO_CONF" in environment
+    folder = f"/opt/homeport/{odoo.system}/apps/tenants/{release}/secrets"
+    modes = odoo.console(f"stat -c '%a %u' {folder}/ODOO_CONF").split()
+    assert modes == ["400", "100"]
+
+
+def test_one_certificate_is_for_all_tenants_and_renews_itself(odoo: Deployed) -> None:
+    for name in ("acme", "globex", "not-yet-there"):
+        assert tenant(odoo, name).request("GET", "/web/health").status_code == 200
+    timers = odoo.console("systemctl list-timers --all --no-legend")
+    assert f"{odoo.system}" in timers
+
+
+def test_a_tenant_is_made_suspended_and_resumed_without_a_new_release(
+    odoo: Deployed,
+) -> None:
+    release = odoo.outputs()["release"]
+    odoo.up(tenants__initech={"suspended": False})
+    assert page(odoo, "initech") == 200
+    attach(odoo, "initech")
+    attach(odoo, "acme")
+    assert {"acme_db", "initech_db"} <= filestores(odoo)
+    odoo.up(tenants__initech={"suspended": True})
+    assert (page(odoo, "initech"), page(odoo, "acme")) == (404, 200)
+    odoo.up(tenants__initech={"suspended": False})
+    assert page(odoo, "initech") == 200
+    assert odoo.outputs()["release"] == release
+
+
+def test_a_release_that_cannot_upgrade_a_tenant_never_serves_and_says_which(odoo: Deployed) -> None:
+    before = odoo.outputs()["release"]
+    psql = f"docker exec -i -u postgres {odoo.system}-tenants-postgres psql -q -d globex_db"
+    odoo.console(psql, stdin="INSERT INTO note (title) VALUES ('twice'), ('twice');")
+    assert odoo.aim.cloud
+    image = f"{NEXT}@{served.digests(odoo.aim.cloud)[NEXT]}"
+    with load(odoo, tenant(odoo, "acme").hostname) as seen:
+        refused = odoo.try_up(app__image=image)
+    assert refused.returncode != 0
+    said = refused.stdout + refused.stderr
+    assert "globex_db: odoo: module tenant: 17.0.1.1.0/post-unique-titles.py" in said
+    assert '"failed": "globex_db"' in said
+    assert seen.lost == {}
+    assert set(seen.releases) == {before}
+    odoo.console(psql, stdin="DELETE FROM note WHERE title = 'twice';")
+
+
+def test_new_image_new_passwords_and_a_tenant_less_lose_no_request(odoo: Deployed) -> None:
+    before = odoo.outputs()
+    with (
+        load(odoo, tenant(odoo, "acme").hostname) as seen,
+        load(odoo, odoo.site.hostname) as admin,
+    ):
+        odoo.up(secret_rotation__database=2, tenants__initech=GONE)
+        until(lambda: len(seen.releases) > 1, 60, "an answer of the tenants' new release")
+        until(lambda: len(admin.releases) > 1, 60, "an answer of the super-admin's new release")
+    after = odoo.outputs()
+    assert (seen.lost, admin.lost) == ({}, {})
+    assert set(seen.releases) == {before["release"], after["release"]}
+    assert set(admin.releases) == {before["admin_release"], after["admin_release"]}
+    assert odoo.broken() == []
+
+
+def test_every_tenant_is_upgraded_and_the_old_login_is_gone(odoo: Deployed) -> None:
+    psql = f"docker exec -u postgres {odoo.system}-tenants-postgres psql -Atc"
+    version = "SELECT latest_version FROM ir_module_module WHERE name = 'tenant'"
+    for name in ("acme_db", "globex_db"):
+        assert odoo.console(f'{psql} "{version}" -d {name}').strip() == "17.0.1.1.0"
+    roles = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'odoo_tenants%' ORDER BY 1"
+    assert odoo.console(f'{psql} "{roles}"').split() == ["odoo_tenants", "odoo_tenants_2"]
+
+
+def test_a_deleted_tenant_leaves_neither_database_nor_files(odoo: Deployed) -> None:
+    assert (page(odoo, "initech"), page(odoo, "acme")) == (404, 200)
+    assert databases(odoo) == {"acme_db", "globex_db"}
+    assert filestores(odoo) == {"acme_db"}
+
+
+def test_what_is_removed_leaves_nothing_in_the_cloud(odoo: Deployed, client: hcloud.Client) -> None:
+    odoo.destroy()
+    assert left(client, odoo.system) == []
+    assert left(client, "staging.odoo.example.com") == []
+
+
+def test_production_comes_up_is_protected_and_goes_when_it_is_told_twice(
+    cloud: Cloud, client: hcloud.Client
+) -> None:
+    production = opened(cloud, "production")
+    try:
+        production.up()
+        assert production.broken() == []
+        refused = production.try_up(tenants__globex=GONE)
+        assert refused.returncode != 0
+        assert "protect" in refused.stdout + refused.stderr
+        assert page(production, "globex") == 200
+        production.changes.pop("tenants__globex")
+    finally:
+        production.up(server__protect=False, postgres__protect=False)
+        production.destroy()
+    assert left(client, production.system) == []
