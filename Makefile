@@ -73,7 +73,7 @@ test: SEEDS = 200
 test: packages check toolchain ## Everything, or one of systems/ alone: check, tools, engine, local cloud [SYSTEM=]
 	@$(BIN)/pytest tests/processes -n 3 --dist worksteal -q
 	@toolchain/test
-	@$(BIN)/pytest tests/engine -q --durations=10
+	@$(BIN)/pytest tests/engine -n 2 --dist loadfile -q --durations=10
 	@# Its images are built once, outside of any test's time.
 	@$(HOMEPORT) cloud up --name images && $(HOMEPORT) cloud down --name images
 	@$(BIN)/pytest tests/e2e -n 2 --no-loadscope-reorder -q --durations=25

@@ -22,11 +22,13 @@ BOOT_SECONDS = 120.0
 
 
 class ByDeployment(LoadScopeScheduling):
-    """Keeps a folder's or a file's tests in one process, since they share what they deploy."""
+    """Keeps in one process what shares a deployment: a file, or a folder with a conftest."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = Path(nodeid.partition("::")[0]).relative_to("tests/e2e")
-        return path.parts[0]
+        file = Path(nodeid.partition("::")[0])
+        folder, here = file.parent, Path(__file__).parent
+        shared = folder.name != here.name and (here / folder.name / "conftest.py").exists()
+        return str(folder if shared else file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByDeployment:

@@ -14,9 +14,8 @@ from homeport.cloud.instance import Cloud
 from homeport.cloud.names import MANAGED_POSTGRES
 from systems.django_site import log_in
 from tests.e2e.conftest import until
-from tests.e2e.deployed import Deployed
+from tests.e2e.deployed import Deployed, answers, left
 from tests.e2e.load import Load
-from tests.e2e.systems.test_isis import answers, left
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 FOLDER = "/opt/homeport/dms-staging"
