@@ -14,7 +14,7 @@ from homeport.guard.values import SECRET, UNKNOWN
 
 GUARD = "homeport:guard:Guard"
 _REMOTE = "command:remote:Command"
-_COMMANDS = (_REMOTE, "command:local:Command")
+COMMANDS = (_REMOTE, "command:local:Command")
 _MARK = "#homeport"
 """Ends what a password prompt may read of standard input; the document follows."""
 _NOTHING = frozenset({"same", "read", "refresh"})
@@ -173,7 +173,7 @@ def _step(
         acts_on=told,
         secret_changes=tuple(sorted(secret)),
     )
-    if kind not in _COMMANDS:
+    if kind not in COMMANDS:
         return step
     documents = {"before": document(before), "after": sketches.get(name, document(after))}
     hidden = [after.get(key) == UNKNOWN for key in ("create", "update", "delete", "triggers")]

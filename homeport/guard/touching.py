@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.proxies import standin
-from homeport.guard.steps import GUARD, Step
+from homeport.guard.steps import COMMANDS, GUARD, Step
 
 _MENTIONS = frozenset({"env", "envs", "environment", "labels", "meta", "connection"})
 """Keys below which names are only mentioned."""
@@ -48,6 +48,9 @@ _MOUNTS = ("hostPath", "source")
 def touched(step: Step, vital: Iterable[str]) -> list[str]:
     """Return the labels of those vital things that a step would touch, in their order."""
     if step.kind == GUARD or step.tool in _READERS or step.goes_with:
+        return []
+    if step.kind in COMMANDS and not step.runs:
+        # It leaves as a mark in the order, or as what was done and stays.
         return []
     named = set(_named(step.acts_on, ""))
     for command in step.runs:

@@ -229,6 +229,14 @@ def test_a_proxy_that_restarts_behind_a_stand_in_is_named_and_no_touch() -> None
     assert touching.restarted(step) == []
 
 
+def test_what_leaves_without_a_command_touches_nothing_and_with_one_it_does() -> None:
+    old = command("stagedrun", {"container": "signing-app"})
+    [step] = planned(old=old, operations=("delete",))
+    assert touching.touched(step, VITAL) == ["container:signing-app"]
+    [step] = planned(old={**old, "delete": None}, operations=("delete",))
+    assert touching.touched(step, VITAL) == []
+
+
 def test_tools_that_only_read_touch_nothing() -> None:
     assert acting({"database": "signing"}, tool="dump") == []
     assert acting({"database": "signing"}, tool="sql") == ["database:signing"]

@@ -168,21 +168,32 @@ def with_upgrade(**changes: Any) -> Deployment:
 
 def test_the_signing_app_is_upgraded_in_stages_only_when_told_and_after_a_trial() -> None:
     commands = {s.name: s for s in with_upgrade(proceed=True).of_type("Command")}
-    told = json.loads(commands["signing-run"].inputs["stdin"])
+    told = json.loads(commands["signing-upgrade-run"].inputs["stdin"])
     assert [stage["version"] for stage in told["stages"]] == ["2.0.0", "2.11.0"]
     assert told["stages"][0]["counts"] == {"documents": "SELECT count(*) FROM envelopes"}
-    assert "signing-trial" in commands["signing-run"].options.dependencies[-1]
-    tried = {s.name for s in with_upgrade().of_type("Command") if s.name.startswith("signing-")}
+    assert "signing-upgrade-trial" in commands["signing-upgrade-run"].options.dependencies[-1]
+    tried = {
+        s.name for s in with_upgrade().of_type("Command") if s.name.startswith("signing-upgrade-")
+    }
     assert tried == {
-        *("signing-image-2.0.0", "signing-image-2.11.0", "signing-backup", "signing-trial"),
+        *(
+            "signing-upgrade-image-2.0.0",
+            "signing-upgrade-image-2.11.0",
+            "signing-upgrade-backup",
+            "signing-upgrade-trial",
+        ),
     }
 
 
-@pytest.mark.parametrize("stack", STACKS)
-def test_the_first_plan_touches_nothing_vital_on_either_server(stack: str) -> None:
+@pytest.mark.parametrize("made", [*STACKS, "upgrade"])
+def test_a_plan_touches_nothing_vital_on_either_server_while_the_upgrade_is_only_tried(
+    made: str,
+) -> None:
+    stack = "production" if made == "upgrade" else made
     vital = list(GuardRules.model_validate(CRM.config(stack)["crm:guard"]).vital.labels())
     touches = {}
-    for one in CRM.run(stack).of_type("Command"):
+    deployment = with_upgrade() if made == "upgrade" else CRM.run(stack)
+    for one in deployment.of_type("Command"):
         inputs = {key: unsealed(item) for key, item in one.inputs.items()}
         [step] = planned(adds={**inputs, "connection": {}})
         touches[one.name] = touched(step, vital)
@@ -197,7 +208,7 @@ def test_the_upgrade_touches_vital_things_and_what_leads_to_it_does_not() -> Non
     vital = list(GuardRules.model_validate(CRM.config("production")["crm:guard"]).vital.labels())
     seen = {}
     for name in ("backup", "trial", "run"):
-        made = document(with_upgrade(proceed=True), f"signing-{name}")
+        made = document(with_upgrade(proceed=True), f"signing-upgrade-{name}")
         [step] = planned(adds=command(f"staged{name}", made))
         seen[name] = touched(step, vital)
     assert (seen["backup"], seen["trial"]) == ([], [])
