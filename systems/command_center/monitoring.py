@@ -73,7 +73,7 @@ def declare(
                     files.alertmanager(config.mail.sender, watch.alerts_to)
                 )
             },
-            tmpfs_mib={"/alertmanager": SILENCES_MIB},
+            tmpfs_mib={files.KEPT: SILENCES_MIB},
             networks=[networks.post, networks.metrics],
         ),
     )
@@ -91,7 +91,7 @@ def declare(
                 files.PROMETHEUS: secrets.plain(files.prometheus(domain)),
                 files.ALERTS: secrets.plain(files.alerts()),
             },
-            tmpfs_mib={"/prometheus": FIGURES_MIB},
+            tmpfs_mib={files.KEPT: FIGURES_MIB},
             networks=[networks.metrics],
         ),
     )

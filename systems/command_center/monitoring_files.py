@@ -11,6 +11,8 @@ PROMETHEUS, ALERTS = "PROMETHEUS_YML", "ALERTS_YML"
 ALERTMANAGER, BLACKBOX = "ALERTMANAGER_YML", "BLACKBOX_YML"
 """The files, as they are called where an app's own files lie."""
 FOLDER = "/run/secrets"
+KEPT = "/tmp"  # noqa: S108 - the container's own
+"""Where figures and silences are kept: the one folder that every image lets everybody write to."""
 SERVICES = ("auth", "rest", "realtime", "mail", "objects")
 TARGETS: Mapping[str, str] = {
     **{name: f"{name}:8000" for name in SERVICES},
@@ -118,7 +120,7 @@ def prometheus_command(domain: str, storage_mib: int) -> list[str]:
     prefix = PREFIXES["prometheus"]
     return [
         f"--config.file={FOLDER}/{PROMETHEUS}",
-        "--storage.tsdb.path=/prometheus",
+        f"--storage.tsdb.path={KEPT}/figures",
         "--storage.tsdb.retention.time=15d",
         f"--storage.tsdb.retention.size={storage_mib * 3 // 4}MB",
         f"--web.external-url=https://{domain}{prefix}",
@@ -131,7 +133,7 @@ def alertmanager_command(domain: str) -> list[str]:
     prefix = PREFIXES["alertmanager"]
     return [
         f"--config.file={FOLDER}/{ALERTMANAGER}",
-        "--storage.path=/alertmanager",
+        f"--storage.path={KEPT}/silences",
         "--cluster.listen-address=",
         f"--web.external-url=https://{domain}{prefix}",
         f"--web.route-prefix={prefix}",

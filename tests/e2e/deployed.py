@@ -1,9 +1,11 @@
 """A project of this repository on the local cloud: stack, site, and the console of its server."""
 
+import concurrent.futures
 import dataclasses
 import json
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,13 +136,19 @@ class Deployed:
         return [option, str(changed)]
 
 
-def answers(address: str, port: int) -> bool:
-    """Return whether a port takes connections."""
-    try:
-        with socket.create_connection((address, port), timeout=2):
-            return True
-    except OSError:
-        return False
+def open_ports(address: str, candidates: Sequence[int]) -> list[int]:
+    """Return which ports of an address take connections."""
+
+    def answers(port: int) -> bool:
+        try:
+            with socket.create_connection((address, port), timeout=2):
+                return True
+        except OSError:
+            return False
+
+    with concurrent.futures.ThreadPoolExecutor(len(candidates)) as pool:
+        found = zip(candidates, pool.map(answers, candidates), strict=True)
+        return [port for port, open_ in found if open_]
 
 
 def left(client: hcloud.Client, mark: str) -> list[str]:

@@ -52,8 +52,9 @@ initialise() {
     fi
     local -a options=(--username="$POSTGRES_USER")
     [ -z "${POSTGRES_INITDB_WALDIR:-}" ] || options+=(--waldir="$POSTGRES_INITDB_WALDIR")
-    # The variable holds options as a shell would read them.
-    eval 'initdb "${options[@]}" --pwfile=<(printf "%s\n" "$POSTGRES_PASSWORD") '"${POSTGRES_INITDB_ARGS:-}"' "$@"'
+    # The variable holds options as a shell would read them. Those of the server are not for initdb,
+    # which takes none of them before PostgreSQL 16.
+    eval 'initdb "${options[@]}" --pwfile=<(printf "%s\n" "$POSTGRES_PASSWORD") '"${POSTGRES_INITDB_ARGS:-}"
     unset LD_PRELOAD NSS_WRAPPER_PASSWD NSS_WRAPPER_GROUP
     printf '\nhost all all all %s\n' "$(host_method "$@")" >> "$PGDATA/pg_hba.conf"
 }

@@ -1,5 +1,6 @@
 """Command-center on the local cloud: staging through its life, production up and down."""
 
+import contextlib
 import json
 import re
 import socket
@@ -20,7 +21,7 @@ from homeport.cloud.instance import Cloud
 from systems.command_center.names import PORTS
 from systems.command_center.smoke import Platform
 from tests.e2e.conftest import until
-from tests.e2e.deployed import Deployed, answers, left
+from tests.e2e.deployed import Deployed, left, open_ports
 from tests.e2e.load import Load
 from tests.e2e.starter.browsing import browser
 
@@ -68,8 +69,7 @@ def test_a_second_up_changes_nothing_and_opens_no_ssh_connection(center: Deploye
 def test_only_ssh_http_and_https_answer_from_outside(center: Deployed) -> None:
     listening = center.console("ss -Htln | awk '{print $4}' | grep -o '[0-9]*$'").split()
     candidates = sorted({22, 80, 443, *PORTS.values(), 5432, 6379, 8000, *map(int, listening)})
-    address = center.outputs()["address"]
-    assert [port for port in candidates if answers(address, port)] == [22, 80, 443]
+    assert open_ports(center.outputs()["address"], candidates) == [22, 80, 443]
 
 
 def test_the_database_and_redis_are_reached_by_those_who_need_them_only(center: Deployed) -> None:
@@ -108,17 +108,18 @@ def test_migrations_are_recorded_and_no_service_is_a_superuser(center: Deployed)
     assert users == ""
 
 
-def joined(center: Deployed, token: str) -> ClientConnection:
+@contextlib.contextmanager
+def joined(center: Deployed, token: str) -> Iterator[ClientConnection]:
     """A websocket through the proxy, which wants to know of notes."""
     seen = platform(center)
     context = ssl.create_default_context(cafile=seen.site.ca_file)
     path = f"/realtime/socket/websocket?apikey={seen.keys['anon']}"
     stream = socket.create_connection((seen.site.address, 443), timeout=10)
-    made = connect(f"wss://{seen.site.hostname}{path}", sock=stream, ssl=context)
     join = {"topic": "realtime:public:notes", "event": "phx_join", "ref": "1"}
-    made.send(json.dumps({**join, "payload": {"access_token": token}}))
-    assert json.loads(made.recv(5))["payload"]["status"] == "ok"
-    return made
+    with connect(f"wss://{seen.site.hostname}{path}", sock=stream, ssl=context) as made:
+        made.send(json.dumps({**join, "payload": {"access_token": token}}))
+        assert json.loads(made.recv(5))["payload"]["status"] == "ok"
+        yield made
 
 
 def test_a_change_reaches_its_owner_over_the_websocket_and_nobody_else(center: Deployed) -> None:

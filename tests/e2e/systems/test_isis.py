@@ -11,7 +11,7 @@ from homeport import stacks
 from homeport.cloud import served
 from homeport.cloud.instance import Cloud
 from tests.e2e.conftest import until
-from tests.e2e.deployed import Deployed, answers, left
+from tests.e2e.deployed import Deployed, left, open_ports
 from tests.e2e.load import Load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
@@ -57,8 +57,7 @@ def test_a_second_up_changes_nothing_and_opens_no_ssh_connection(isis: Deployed)
 def test_only_ssh_http_and_https_answer_from_outside(isis: Deployed) -> None:
     listening = isis.console("ss -Htln | awk '{print $4}' | grep -o '[0-9]*$'").split()
     candidates = sorted({22, 80, 443, STABLE_PORT, 5432, 8000, *map(int, listening)})
-    address = isis.outputs()["address"]
-    assert [port for port in candidates if answers(address, port)] == [22, 80, 443]
+    assert open_ports(isis.outputs()["address"], candidates) == [22, 80, 443]
     code = "curl -s -o /dev/null -w '%{http_code}' -H 'Host: {0}' -H 'X-Forwarded-Proto: https' "
     asked = code.replace("{0}", isis.site.hostname) + f"http://127.0.0.1:{STABLE_PORT}/api/healthz"
     assert isis.console(asked) == "200"
