@@ -14,7 +14,7 @@ from homeport.cloud.instance import Cloud
 from homeport.cloud.names import MANAGED_POSTGRES
 from systems.django_site import log_in
 from tests.e2e.conftest import until
-from tests.e2e.deployed import Deployed, answers, left
+from tests.e2e.deployed import Deployed, left, open_ports
 from tests.e2e.load import Load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
@@ -118,8 +118,7 @@ def test_a_second_up_changes_nothing_and_opens_no_ssh_connection(dms: Deployed) 
 def test_only_ssh_http_and_https_answer_from_outside(dms: Deployed) -> None:
     listening = dms.console("ss -Htln | awk '{print $4}' | grep -o '[0-9]*$'").split()
     candidates = sorted({22, 80, 443, 5432, 8000, *map(int, listening)})
-    address = dms.outputs()["address"]
-    assert [port for port in candidates if answers(address, port)] == [22, 80, 443]
+    assert open_ports(dms.outputs()["address"], candidates) == [22, 80, 443]
 
 
 def test_the_users_of_the_database_may_do_what_they_need_and_nothing_else(dms: Deployed) -> None:
