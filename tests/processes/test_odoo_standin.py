@@ -333,12 +333,14 @@ def test_every_tenant_is_upgraded_up_to_the_first_that_fails(
                 connection.execute("INSERT INTO note (title) VALUES ('twice'), ('twice')")
     with cluster.admin() as connection:
         connection.execute("ALTER DATABASE m4_db ALLOW_CONNECTIONS false")
+        connection.execute(f"CREATE DATABASE m0_db OWNER {own}")
     failed = upgraded(one)
     report = json.loads(failed.stdout.splitlines()[-1])
     assert failed.returncode == 1
     assert "m2_db: odoo: module tenant: 17.0.1.1.0/post-unique-titles.py" in failed.stderr
     assert (set(report["upgraded"]), report["failed"]) == ({"m1_db"}, "m2_db")
     assert (report["waiting"], report["suspended"]) == (["m3_db"], ["m4_db"])
+    assert report["empty"] == ["m0_db"]
     with psycopg.connect(cluster.url((own, PASSWORD), "m2_db")) as connection:
         connection.execute("DELETE FROM note")
     done = upgraded(one)
