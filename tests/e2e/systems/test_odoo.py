@@ -1,6 +1,5 @@
 """Odoo on the local cloud: staging through its life with its tenants, production up and down."""
 
-import concurrent.futures
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +11,7 @@ from homeport import smoke, stacks
 from homeport.cloud import served
 from homeport.cloud.instance import Cloud
 from tests.e2e.conftest import until
-from tests.e2e.deployed import GONE, Deployed, answers, left
+from tests.e2e.deployed import GONE, Deployed, left, open_ports
 from tests.e2e.load import Load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
@@ -83,12 +82,7 @@ def test_a_second_up_changes_nothing_and_opens_no_ssh_connection(odoo: Deployed)
 def test_only_ssh_http_and_https_answer_from_outside(odoo: Deployed) -> None:
     listening = odoo.console("ss -Htln | awk '{print $4}' | grep -o '[0-9]*$'").split()
     candidates = sorted({22, 80, 443, *STABLE_PORTS, 5432, 8069, 8072, *map(int, listening)})
-    address = odoo.outputs()["address"]
-    with concurrent.futures.ThreadPoolExecutor(len(candidates)) as pool:
-        found = zip(
-            candidates, pool.map(lambda port: answers(address, port), candidates), strict=True
-        )
-        assert [port for port, open_ in found if open_] == [22, 80, 443]
+    assert open_ports(odoo.outputs()["address"], candidates) == [22, 80, 443]
     for port in STABLE_PORTS:
         code = "curl -s -o /dev/null -w '%{http_code}' " + f"http://127.0.0.1:{port}/web/health"
         assert odoo.console(code) == "200"
