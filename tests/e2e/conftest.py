@@ -48,7 +48,9 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture(scope="session")
 def client(cloud: Cloud) -> Client:
-    return Client(token=cloud.token, api_endpoint=cloud.endpoint, poll_interval=0.2)
+    return Client(
+        token=cloud.token, api_endpoint=cloud.endpoint, poll_interval=0.2, poll_max_retries=1500
+    )
 
 
 @dataclasses.dataclass(frozen=True)
