@@ -6,6 +6,7 @@ happen here: a deploy that goes well pays nothing for it.
 """
 
 import asyncio
+import concurrent.futures
 import re
 import subprocess
 from collections.abc import Callable, Mapping
@@ -29,6 +30,8 @@ its mark for that on what the second try has made well, and replace it while it 
 _NOT_REACHED = 255
 """What `ssh` ends with when it is `ssh` that failed."""
 
+_THREADS = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="leftovers")
+
 Now = Callable[[str, Mapping[str, Any]], "subprocess.CompletedProcess[str]"]
 
 
@@ -41,9 +44,17 @@ def binding(name: str, now: Now) -> pulumi.ResourceHookBinding:
     """
 
     async def cleared(args: pulumi.ErrorHookArgs) -> bool:
-        return await asyncio.to_thread(clear, args, now)
+        return await cleared_aside(args, now)
 
     return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(name, cleared)])
+
+
+async def cleared_aside(args: pulumi.ErrorHookArgs, now: Now) -> bool:
+    """Do the same as `clear`, in a thread that is not the loop's.
+
+    All of those may be taken, by the resources that wait for the hook.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, clear, args, now)
 
 
 def clear(args: pulumi.ErrorHookArgs, now: Now) -> bool:

@@ -1,7 +1,10 @@
 """Names of Docker's that an interrupted deploy left taken: when they are cleared, and when not."""
 
+import asyncio
+import concurrent.futures
 import json
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.leftovers import clear
+from components.leftovers import clear, cleared_aside
 from tests.processes.fake_commands import FakeCommands
 from tests.processes.tool_runner import FAKES, SYSTEM, Machine
 
@@ -65,6 +68,19 @@ def test_it_is_tried_once_and_only_for_what_is_made(args: pulumi.ErrorHookArgs) 
 )
 def test_it_is_tried_again_only_where_a_name_was_taken(said: str, again: bool) -> None:
     assert clear(failed(said=said), Host(0).now) is again
+
+
+async def test_it_happens_even_when_all_threads_of_the_loop_wait_for_it() -> None:
+    """As those do in which the engine is asked to make resources."""
+    done = threading.Event()
+    loop, host = asyncio.get_running_loop(), Host(0)
+    loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(max_workers=1))
+    waiting = loop.run_in_executor(None, done.wait, 20)
+    try:
+        assert await asyncio.wait_for(cleared_aside(failed(), host.now), 10)
+    finally:
+        done.set()
+        await waiting
 
 
 def test_a_host_that_is_not_reached_leaves_the_error_as_it_is() -> None:
