@@ -6,6 +6,7 @@ happen here: a deploy that goes well pays nothing for it.
 """
 
 import asyncio
+import concurrent.futures
 import re
 import subprocess
 from collections.abc import Callable, Mapping
@@ -26,6 +27,9 @@ _TAKEN = re.compile(r"already (in use|exists)")
 Nothing else is tried again: after a first try that made half of something, the engine would keep
 its mark for that on what the second try has made well, and replace it while it serves.
 """
+_THREADS = concurrent.futures.ThreadPoolExecutor(4, "leftovers")
+"""Not the loop's own, in which every registration waits for its answer: with as many names taken as
+it has threads, hooks and registrations would wait for each other for ever."""
 _NOT_REACHED = 255
 """What `ssh` ends with when it is `ssh` that failed."""
 
@@ -41,7 +45,7 @@ def binding(name: str, now: Now) -> pulumi.ResourceHookBinding:
     """
 
     async def cleared(args: pulumi.ErrorHookArgs) -> bool:
-        return await asyncio.to_thread(clear, args, now)
+        return await asyncio.get_running_loop().run_in_executor(_THREADS, clear, args, now)
 
     return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(name, cleared)])
 

@@ -1,7 +1,10 @@
 """Names of Docker's that an interrupted deploy left taken: when they are cleared, and when not."""
 
+import asyncio
+import concurrent.futures
 import json
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.leftovers import clear
+from components.leftovers import binding, clear
 from tests.processes.fake_commands import FakeCommands
 from tests.processes.tool_runner import FAKES, SYSTEM, Machine
 
@@ -45,6 +48,22 @@ def test_what_has_the_name_is_removed_and_making_it_tried_again() -> None:
     host = Host(0)
     assert clear(failed(), host.now)
     assert host.calls == [("leftover", {"step": "web-bbbb2222", "kind": "container", "name": NAME})]
+
+
+def test_names_are_cleared_while_every_thread_of_the_loop_waits_for_the_engine() -> None:
+    async def run() -> bool:
+        loop, answered = asyncio.get_running_loop(), threading.Event()
+        own = concurrent.futures.ThreadPoolExecutor(1)
+        loop.set_default_executor(own)
+        registration = loop.run_in_executor(None, answered.wait, 20)
+        hook = binding("leftovers", Host(0).now).on_error[0].callback  # type: ignore[index]
+        try:
+            return bool(await asyncio.wait_for(hook(failed()), 5))  # type: ignore[arg-type]
+        finally:
+            answered.set()
+            await registration
+
+    assert asyncio.run(run())
 
 
 @pytest.mark.parametrize("args", [failed(errors=2), failed("delete"), failed("update")])
