@@ -347,3 +347,12 @@ def test_every_tenant_is_upgraded_up_to_the_first_that_fails(
     report = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 0, done.stderr
     assert (set(report["upgraded"]), report["failed"]) == ({"m1_db", "m2_db", "m3_db"}, None)
+
+
+def test_a_release_with_older_modules_than_a_tenants_data_is_refused(odoo: Odoo) -> None:
+    odoo.made("newer_db")
+    with psycopg.connect(odoo.cluster.url((LOGIN, PASSWORD), "newer_db")) as connection:
+        connection.execute("UPDATE ir_module_module SET latest_version = '17.0.9.0.0'")
+    refused = odoo.run(odoo.config(), "-d", "newer_db", "-u", "tenant", "--stop-after-init")
+    assert refused.returncode == 1
+    assert "module tenant: newer_db has 17.0.9.0.0, newer than 17.0.1.1.0" in refused.stderr
