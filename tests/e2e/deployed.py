@@ -60,14 +60,17 @@ class Deployed:
         done = self.pulumi("refresh", *options, *self._config_file())
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def try_destroy(self) -> subprocess.CompletedProcess[str]:
-        """Run `destroy`."""
-        options = ["--yes", "--skip-preview", "--run-program"]
-        return self.pulumi("destroy", *options, *self._config_file())
+    def is_protected(self) -> None:
+        """Check that the preview of `destroy` refuses, before anything is touched."""
+        done = self.pulumi("destroy", "--yes", "--run-program", *self._config_file())
+        assert done.returncode != 0
+        assert "protect" in done.stdout + done.stderr
+        assert self.broken() == []
 
     def destroy(self) -> None:
         """Remove everything, which must succeed."""
-        done = self.try_destroy()
+        options = ["--yes", "--skip-preview", "--run-program"]
+        done = self.pulumi("destroy", *options, *self._config_file())
         assert done.returncode == 0, done.stdout + done.stderr
 
     def outputs(self) -> dict[str, Any]:

@@ -220,7 +220,7 @@ def test_what_is_removed_leaves_no_trace_in_the_cloud(
     assert left(client, center.system) == []
 
 
-def test_production_comes_up_and_goes_once_it_is_no_longer_protected(
+def test_production_comes_up_is_protected_and_goes_when_it_is_told_twice(
     cloud: Cloud, client: hcloud.Client
 ) -> None:
     production = opened(cloud, "production")
@@ -228,6 +228,7 @@ def test_production_comes_up_and_goes_once_it_is_no_longer_protected(
         production.up()
         assert production.broken() == []
         assert "unchanged" in production.up()
+        production.is_protected()
     finally:
         production.up(server__protect=False, postgres__protect=False)
         production.destroy()
