@@ -18,17 +18,14 @@ from ledger import jobs
 from psycopg.rows import dict_row
 
 from tests.processes.app_process import Process, free_port
-from tests.processes.postgres_cluster import APP, OWNER, Cluster, installed, running
+from tests.processes.postgres_cluster import APP, OWNER, Cluster, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    binaries = installed()
-    if binaries is None:
-        pytest.fail("needs a Postgres server: apt-get install postgresql")
-    with running(binaries) as cluster:
+    with running() as cluster:
         yield cluster
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from components.sql import Batch
 from tests.processes.app_process import free_port
@@ -18,10 +19,12 @@ from tests.processes.app_process import free_port
 OWNER, APP = ("ledger_owner", "own-3r-pw"), ("ledger_app", "app-3r-pw")
 
 
-def installed() -> Path | None:
-    """Finds the newest server's programs, or None."""
+def installed() -> Path:
+    """Finds the newest server's programs; fails the test when there are none."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
+    if not found:
+        pytest.fail("needs PostgreSQL's programs: tests/packages installs them")
+    return found[-1].parent
 
 
 @dataclass
@@ -90,8 +93,9 @@ def run_unprivileged(command: list[str]) -> None:
 
 
 @contextmanager
-def running(binaries: Path) -> Iterator[Cluster]:
+def running() -> Iterator[Cluster]:
     """Runs a new cluster with the two roles, and leaves nothing of it behind."""
+    binaries = installed()
     folder = Path(tempfile.mkdtemp(prefix="ledger-postgres-"))
     try:
         if os.geteuid() == 0:

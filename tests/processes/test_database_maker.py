@@ -9,7 +9,7 @@ from psycopg import errors
 
 from components import sql, sql_tenants
 from components.sql import Batch
-from tests.processes.postgres_cluster import Cluster, installed, running
+from tests.processes.postgres_cluster import Cluster, running
 
 PASSWORD = "t3n-ants"
 
@@ -54,10 +54,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    binaries = installed()
-    if binaries is None:
-        pytest.skip("needs PostgreSQL's programs: tests/packages installs them")
-    with running(binaries) as cluster:
+    with running() as cluster:
         one = Server(cluster)
         assert one.run(sql.server_up()) == ""
         assert one.run(sql.database_up("shop", ["public"], [])) == ""

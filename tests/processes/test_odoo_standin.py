@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 
 from homeport.paths import ROOT
 from tests.processes.app_process import Process, free_port
-from tests.processes.postgres_cluster import Cluster, installed, running
+from tests.processes.postgres_cluster import Cluster, running
 
 LOGIN, PASSWORD = "tenants", "t3n-ants"
 ADMIN_PASSWORD = "ch0sen-by-the-operator"
@@ -90,10 +90,7 @@ class Odoo:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    binaries = installed()
-    if binaries is None:
-        pytest.skip("needs PostgreSQL's programs: tests/packages installs them")
-    with running(binaries) as one:
+    with running() as one:
         with one.admin() as connection:
             connection.execute(f"CREATE ROLE {LOGIN} LOGIN CREATEDB PASSWORD '{PASSWORD}'")
             connection.execute("CREATE DATABASE not_ours")

@@ -18,7 +18,7 @@ from components.jwt_keys import JwtKeysArgs, claims, sign
 from homeport.paths import ROOT, SYSTEMS
 from systems.command_center import s3
 from tests.processes.app_process import Process, free_port
-from tests.processes.postgres_cluster import Cluster, installed, running
+from tests.processes.postgres_cluster import Cluster, running
 
 SOURCE = ROOT / "testbed/apps/platform-standin/src"
 CENTER = SYSTEMS / "command_center"
@@ -96,10 +96,7 @@ class Platform:
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    binaries = installed()
-    if binaries is None:
-        pytest.fail("needs a Postgres server: apt-get install postgresql")
-    with running(binaries) as cluster:
+    with running() as cluster:
         cluster.run(sql.database_up(DATABASE, ["public", "auth"], []))
         cluster.run(sql_roles.request_roles_up(DATABASE, ["public"], ROLES))
         cluster.run(sql.user_up(DATABASE, "authenticator", "request", 20, {}))

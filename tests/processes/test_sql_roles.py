@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from components import sql, sql_roles
-from tests.processes.postgres_cluster import Cluster, installed, running
+from tests.processes.postgres_cluster import Cluster, running
 
 DATABASE = "shop"
 ROLES = {"anon": False, "authenticated": False, "service_role": True}
@@ -20,10 +20,7 @@ GRANT SELECT, INSERT ON notes TO authenticated;
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    binaries = installed()
-    if binaries is None:
-        pytest.fail("needs a Postgres server: apt-get install postgresql")
-    with running(binaries) as cluster:
+    with running() as cluster:
         yield cluster
 
 
