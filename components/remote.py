@@ -208,6 +208,7 @@ class Remote:
         then: Sequence[Argv] = (),
         units_enabled: Sequence[str] = (),
         units_shared: Sequence[str] = (),
+        units_helping: Sequence[str] = (),
         gone: Sequence[str] = (),
         gone_if_alone: Mapping[str, Any] | None = None,
         meta: Mapping[str, Any] | None = None,
@@ -226,6 +227,7 @@ class Remote:
             then: runs after any change.
             units_enabled: systemd units that are to be enabled and running.
             units_shared: those of them that others may have enabled before; they then stay.
+            units_helping: what those start and stop themselves; ends before the last of them does.
             gone: files that must not be there.
             gone_if_alone: likewise one (`path`) that is as its `package` shipped it, unless there
                 are files of others in `folders`.
@@ -242,6 +244,7 @@ class Remote:
             "then": [list(argv) for argv in then],
             "units_enabled": list(units_enabled),
             "units_shared": list(units_shared),
+            "units_helping": list(units_helping),
             "gone": list(gone),
             "gone_if_alone": dict(gone_if_alone or {}),
             "meta": dict(meta or {}),

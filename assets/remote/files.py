@@ -184,6 +184,7 @@ def receipt(spec: Spec) -> dict[str, Any]:
         "packages": _packages.versions(spec.get("packages", [])),
         "then": actions(files, spec),
         "units": spec.get("units_enabled", []),
+        "units_helping": spec.get("units_helping", []),
         "meta": spec.get("meta", {}),
     }
 
@@ -225,13 +226,7 @@ def down(spec: Spec) -> None:
     """Remove what the receipt lists; units stop first."""
     with lock("files"):
         before = read_receipt(spec, spec["name"])
-        shared = {
-            unit for other in other_receipts(spec, spec["name"]) for unit in other.get("units", [])
-        }
-        shared.update(before.get("units_found", []))
-        for unit in before.get("units", []):
-            if unit not in shared:
-                run(["systemctl", "disable", "--now", unit], check=False)
+        end_units(spec, before)
         touched = [*(f["path"] for f in before.get("files", [])), *before.get("gone", [])]
         removed = [name for name in touched if give_back(spec, name)]
         for name in reversed(before.get("directories", [])):
@@ -243,6 +238,21 @@ def down(spec: Spec) -> None:
         for command in before.get("then", []) if removed else []:
             run(command, check=False)
     sys.stdout.write("removed: " + (", ".join(removed) or "nothing") + "\n")
+
+
+def end_units(spec: Spec, before: dict[str, Any]) -> None:
+    """Stop the units that no other step on this host has; first those that may start the others."""
+    others = other_receipts(spec, spec["name"])
+
+    def own(kind: str) -> list[str]:
+        shared = {unit for other in others for unit in other.get(kind, [])}
+        return [unit for unit in before.get(kind, []) if unit not in shared]
+
+    for unit in own("units_helping"):
+        run(["systemctl", "stop", unit], check=False)
+    for unit in own("units"):
+        if unit not in before.get("units_found", []):
+            run(["systemctl", "disable", "--now", unit], check=False)
 
 
 if __name__ == "__main__":

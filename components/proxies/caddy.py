@@ -66,6 +66,7 @@ def installation(system: str) -> Mapping[str, Any]:  # noqa: ARG001 - other prox
             *standin.files(STANDIN),
         ],
         "units_enabled": ["caddy.service"],
+        "units_helping": [standin.RETURN],
     }
 
 

@@ -83,6 +83,7 @@ def installation(system: str) -> Mapping[str, Any]:
         },
         "units_enabled": ["nginx.service", certificates.timer(system)],
         "units_shared": ["nginx.service"],
+        "units_helping": [standin.RETURN],
     }
 
 

@@ -15,6 +15,8 @@ FOLDER = "/usr/local/lib/homeport"
 """Holds what units of the proxy run."""
 ABOUT = f"{FOLDER}/proxy.json"
 """Says what the proxy of the host is."""
+RETURN = "homeport-return.service"
+"""Starts the proxy again once nothing needs its old process; a stand-in serves until then."""
 _RELOAD = "reload"
 _PROGRAM = ("standin.py", "_standin.py", "_homeport.py", "_sockets.py")
 
@@ -70,7 +72,7 @@ def files(known: Mapping[str, Any]) -> Sequence[File]:
             content=(ASSETS / known["service"] / "standin.service").read_text(),
         ),
         File(
-            path="/etc/systemd/system/homeport-return.service",
+            path=f"/etc/systemd/system/{RETURN}",
             content=(ASSETS / "standin" / "return.service").read_text(),
         ),
     ]

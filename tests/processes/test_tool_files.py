@@ -387,3 +387,19 @@ def test_a_shared_unit_stops_with_us_only_if_it_began_with_us(
     down(machine)
     disabled = [line for line in commands.lines("systemctl") if "disable" in line]
     assert disabled == (["systemctl disable --now x.service"] if stopped else [])
+
+
+def test_what_could_start_a_unit_again_ends_before_it_and_not_while_another_step_has_it(
+    machine: Machine, commands: FakeCommands
+) -> None:
+    units = {"units_enabled": ["x.service"], "units_helping": ["x-helper.service"]}
+    up(machine, files=[file("/etc/x", "1")], **units)
+    up(machine, "other", files=[file("/etc/y", "1")], **units)
+    assert not [line for line in commands.lines("systemctl") if "helper" in line]
+    down(machine, "other")
+    assert not [line for line in commands.lines("systemctl") if "stop" in line]
+    down(machine)
+    ended = [
+        line for line in commands.lines("systemctl") if "x-helper" in line or "disable" in line
+    ]
+    assert ended == ["systemctl stop x-helper.service", "systemctl disable --now x.service"]
