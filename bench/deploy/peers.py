@@ -97,8 +97,10 @@ def floor(machine: lab.Peer) -> Deploy:
 
     def deploy(version: setting.Version) -> dict[str, float]:
         script = [*login, f"sh /srv/blue-green {version.image}"]
-        said = subprocess.run(script, check=True, capture_output=True, text=True).stdout
-        began, healthy = map(float, said.split())
+        done = subprocess.run(script, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(done.stdout + done.stderr)
+        began, healthy = map(float, done.stdout.split())
         return {"start_to_healthy": healthy - began}
 
     return deploy
