@@ -21,7 +21,7 @@ from hcloud.server_types import ServerType
 from uv import find_uv_bin
 
 from homeport import engine, paths, stacks
-from homeport.cloud import docker, instance, lifecycle
+from homeport.cloud import docker, instance, lifecycle, vendor
 from homeport.cloud.servers import container_named
 
 USER_DATA = """#cloud-config
@@ -137,7 +137,7 @@ def peer(running: instance.Cloud, folder: Path, system: str = "debian-12") -> Pe
     folder.mkdir(parents=True)
     key = folder / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    client = Client(token=running.token, api_endpoint=running.endpoint, poll_interval=0.2)
+    client = vendor.client(running)
     _remove_peer(client)
     public = client.ssh_keys.create("peers", key.with_suffix(".pub").read_text())
     made = client.servers.create(
@@ -148,7 +148,7 @@ def peer(running: instance.Cloud, folder: Path, system: str = "debian-12") -> Pe
         ssh_keys=[public],
         user_data=USER_DATA % ", ".join(PACKAGES[system]),
     )
-    made.action.wait_until_finished(_POLLS)
+    made.action.wait_until_finished()
     public_net = made.server.public_net
     assert public_net
     assert public_net.ipv4
@@ -170,14 +170,10 @@ def peer(running: instance.Cloud, folder: Path, system: str = "debian-12") -> Pe
     raise RuntimeError(answer.stderr.decode()[-2000:])
 
 
-_POLLS = 1500
-"""How often an action is asked for: five minutes."""
-
-
 def _remove_peer(client: Client) -> None:
     """Remove the server of an earlier run, on a cloud that stayed."""
     if server := client.servers.get_by_name("peers"):
-        server.delete().wait_until_finished(_POLLS)
+        server.delete().wait_until_finished()
     if key := client.ssh_keys.get_by_name("peers"):
         key.delete()
 

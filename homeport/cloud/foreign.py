@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import hcloud
 import yaml
 from hcloud.images import Image
 from hcloud.locations import Location
@@ -16,13 +15,9 @@ from hcloud.zones import ZoneRecord
 from homeport.cloud.contract import MachineryError
 from homeport.cloud.instance import Cloud
 from homeport.cloud.servers import container_named
+from homeport.cloud.vendor import client
 
 _SECONDS = 900
-
-
-def client(cloud: Cloud) -> hcloud.Client:
-    """Return what asks the cloud's API."""
-    return hcloud.Client(token=cloud.token, api_endpoint=cloud.endpoint, poll_interval=0.2)
 
 
 def kept(cloud: Cloud, name: str) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from hcloud.servers import BoundServer
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from homeport.cloud import lifecycle
+from homeport.cloud import lifecycle, vendor
 from homeport.cloud.instance import Cloud
 
 BOOT_SECONDS = 120.0
@@ -48,9 +48,7 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture(scope="session")
 def client(cloud: Cloud) -> Client:
-    return Client(
-        token=cloud.token, api_endpoint=cloud.endpoint, poll_interval=0.2, poll_max_retries=1500
-    )
+    return vendor.client(cloud)
 
 
 @dataclasses.dataclass(frozen=True)

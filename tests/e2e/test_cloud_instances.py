@@ -9,7 +9,7 @@ import pytest
 from hcloud import Client
 from hcloud.images import Image
 
-from homeport.cloud import docker, images, lifecycle, process
+from homeport.cloud import docker, images, lifecycle, process, vendor
 from homeport.cloud.instance import LABEL, Cloud, folder_of
 from tests.e2e.conftest import type_of
 
@@ -46,7 +46,7 @@ def other() -> Iterator[Cloud]:
 
 
 def test_two_clouds_run_side_by_side(cloud: Cloud, other: Cloud, client: Client) -> None:
-    beside = Client(token=other.token, api_endpoint=other.endpoint)
+    beside = vendor.client(other)
     assert not cloud.public_network.overlaps(other.public_network)
     assert beside.servers.get_all() == []
     answer = beside.zones.create(name="beside.example", mode="primary")
@@ -72,7 +72,7 @@ def test_a_second_up_changes_nothing_and_builds_nothing(other: Cloud) -> None:
 
 
 def test_the_state_outlives_the_apis_process(other: Cloud) -> None:
-    beside = Client(token=other.token, api_endpoint=other.endpoint)
+    beside = vendor.client(other)
     zones = [zone.name for zone in beside.zones.get_all()]
     process.stop(other)
     with pytest.raises(httpx.ConnectError):
@@ -82,7 +82,7 @@ def test_the_state_outlives_the_apis_process(other: Cloud) -> None:
 
 
 def test_down_leaves_nothing(other: Cloud) -> None:
-    beside = Client(token=other.token, api_endpoint=other.endpoint)
+    beside = vendor.client(other)
     answer = beside.servers.create("one", type_of, Image(name="debian-13"))
     for action in [answer.action, *answer.next_actions]:
         action.wait_until_finished()
