@@ -3,11 +3,12 @@
 set -eu
 package=$1
 folder=/srv/newer
-rm -rf "$folder"
+# What an earlier offer made is no source for this one.
+rm -rf "$folder" /etc/apt/sources.list.d/newer.list
 mkdir -p "$folder"
 cd "$folder"
 chmod 0755 .
-(apt-get -qq update && apt-get -qq download "$package") >/dev/null 2>&1
+(apt-get -qq update && apt-get -qq download "$package") >/dev/null
 dpkg-deb -R ./*.deb content
 rm ./*.deb
 version=$(dpkg-query -W -f '${Version}' "$package")+1
