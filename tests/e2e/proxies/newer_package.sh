@@ -3,14 +3,15 @@
 set -eu
 package=$1
 folder=/srv/newer
-# What an earlier offer made is no source for this one.
-rm -rf "$folder" /etc/apt/sources.list.d/newer.list
 mkdir -p "$folder"
 cd "$folder"
 chmod 0755 .
-(apt-get -qq update && apt-get -qq download "$package") >/dev/null
-dpkg-deb -R ./*.deb content
-rm ./*.deb
+# The archive's own, fetched once: what was offered before is no source for it.
+if [ ! -e original.deb ]; then
+	(apt-get -qq update && apt-get -qq download "$package") >/dev/null
+	mv ./*.deb original.deb
+fi
+dpkg-deb -R original.deb content
 version=$(dpkg-query -W -f '${Version}' "$package")+1
 sed -i "s/^Version: .*/Version: $version/" content/DEBIAN/control
 dpkg-deb -Znone -b content package.deb >/dev/null
