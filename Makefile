@@ -103,6 +103,7 @@ docs: setup ## Write the generated documentation anew
 	@$(BIN)/python -m components.config systems.command_center.config:CommandCenterConfig \
 	  > systems/command_center/docs/configuration.md
 	@$(BIN)/python -m components.config systems.odoo.config:OdooConfig > systems/odoo/docs/configuration.md
+	@$(BIN)/python -m bench.deploy.page > docs/deploys.md
 
 snapshots: setup ## Accept the present resources of both stacks as the expected ones
 	@$(BIN)/pytest tests/stacks -q --update-snapshots
