@@ -8,7 +8,9 @@ from homeport.cloud import shared_server, website_server
 from homeport.cloud.contract import MachineryError
 from homeport.cloud.instance import Cloud
 from homeport.cloud.names import (
+    GOOGLE_STANDIN,
     MANAGED_POSTGRES,
+    OBJECTS,
     PRIVATE_REGISTRY,
     SHARED_SERVER,
     WEBSITE_SERVER,
@@ -25,6 +27,8 @@ SECRETS: Mapping[str, str] = {
     "imap": "imap_password",
     "website": "intake_secret",
     "wildcard": "dns_token",
+    "media": "media_secret_access_key",
+    "google": "google_client_secret",
 }
 """Secrets that a person sets, by the part of the configuration that they belong to."""
 
@@ -32,8 +36,13 @@ _SERVICES = {
     "registry": ("server", PRIVATE_REGISTRY),
     "database": ("host", MANAGED_POSTGRES),
     "existing_server": ("address", SHARED_SERVER),
+    "media": ("endpoint", f"https://{OBJECTS}"),
+    "google": ("endpoint", f"https://{GOOGLE_STANDIN}"),
 }
 """Parts that a local cloud has something for, and the field and value that name it."""
+
+_ASKED_BY_APPS = ("media", "google")
+"""Parts whose service an app asks itself, and so has to trust what the servers trust anyway."""
 
 
 def keys(project: str, config: Mapping[str, Any]) -> Iterator[str]:
@@ -58,6 +67,10 @@ def fit(cloud: Cloud, project: str, config: dict[str, Any]) -> dict[str, str]:
         ours = about and (field is None or about.get(field) == service)
         if ours and f"{project}:{key}" not in config:
             found[f"{project}:{key}"] = _secret(cloud, part)
+            if part in _ASKED_BY_APPS:
+                config[f"{project}:{part}"]["ca_certificate"] = (
+                    cloud.infrastructure_ca_file.read_text()
+                )
     if f"{project}:existing_server_password" in found:
         found |= _use(_shared_server(cloud), project, config)
     website = config.get(f"{project}:website_server")
@@ -75,6 +88,10 @@ def _secret(cloud: Cloud, part: str) -> str:
         return cloud.database_password
     if part == "wildcard":
         return cloud.token
+    if part == "media":
+        return cloud.objects_secret
+    if part == "google":
+        return cloud.google_secret
     return hashlib.sha256(f"{part}\0{cloud.token}".encode()).hexdigest()[:32]
 
 

@@ -57,6 +57,8 @@ class Sent(TypedDict, total=False):
     """A body."""
     data: Mapping[str, str]
     """Or the fields of a form."""
+    files: Mapping[str, tuple[str, bytes]]
+    """Files of that form: their names and what is in them."""
     content: bytes
     """Or bytes."""
 
@@ -109,6 +111,7 @@ class Visit:
             extensions={"sni_hostname": self.site.hostname},
             json=sent.get("json"),
             data=sent.get("data"),
+            files=sent.get("files"),
             content=sent.get("content"),
         )
 

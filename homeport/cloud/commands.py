@@ -115,7 +115,7 @@ def logs(
     part: Annotated[
         str,
         typer.Argument(
-            help="api, dns, front, acme, acme-short, registry, postgres, or a server's name."
+            help="api, dns, front, acme, acme-short, registry, postgres, objects, a server's name."
         ),
     ] = "api",
     name: Name = DEFAULT_NAME,

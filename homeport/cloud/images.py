@@ -24,6 +24,9 @@ BUILT = "homeport.cloud.built"
 SUITES = {"12": "bookworm", "13": "trixie"}
 """Debian's releases that servers can have, and their code names."""
 
+SERVICES = {"edge": "13", "s3": "12"}
+"""Images of the cloud's own services, and the Debian that each is built on."""
+
 _COMMON = ("docker.io", "iptables", "caddy", "nginx-light", "restic", "fail2ban", "cryptsetup-bin")
 _ROOTLESS = (
     *("podman", "crun", "uidmap", "passt", "slirp4netns", "fuse-overlayfs"),
@@ -43,10 +46,13 @@ Progress = Callable[[str], None]
 
 
 def ensure(progress: Progress) -> dict[str, str]:
-    """Have all images of the cloud itself; return them by `edge`, `debian-12`, `debian-13`."""
+    """Have all images of the cloud itself; return them by their names, servers' by `debian-…`."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
         bases = dict(zip(SUITES, pool.map(lambda r: base(r, progress), SUITES), strict=True))
-        edge = pool.submit(build, "edge", FOLDER / "edge", {"BASE": bases["13"]}, progress)
+        services = {
+            name: pool.submit(build, name, FOLDER / name, {"BASE": bases[release]}, progress)
+            for name, release in SERVICES.items()
+        }
         servers = {
             f"debian-{release}": pool.submit(
                 build,
@@ -57,7 +63,7 @@ def ensure(progress: Progress) -> dict[str, str]:
             )
             for release in SUITES
         }
-        return {"edge": edge.result()} | {name: done.result() for name, done in servers.items()}
+        return {name: done.result() for name, done in (services | servers).items()}
 
 
 def base(release: str, progress: Progress) -> str:
@@ -77,12 +83,20 @@ def base(release: str, progress: Progress) -> str:
 
 
 def build(name: str, context: Path, arguments: dict[str, str], progress: Progress) -> str:
-    """Build an image from a folder with a Dockerfile unless it is here already; return its name."""
+    """Build an image from a folder with a Dockerfile unless it is here already; return its name.
+
+    The folder's script `prepare`, if it has one, makes first what the Dockerfile copies from dist/.
+
+    Raises:
+        MachineryError: the script or the build failed; with what it said.
+    """
     base_id = image_id(arguments["BASE"])
     tag = f"homeport-cloud/{name}:{digest(context, arguments, base_id)}"
     if docker.inspect("image", tag):
         return tag
     progress(f"building {name}")
+    if (context / "prepare").exists():
+        _prepare(name, context)
     options = [
         part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")
     ]
@@ -91,6 +105,19 @@ def build(name: str, context: Path, arguments: dict[str, str], progress: Progres
         timeout=BUILD_SECONDS,
     )
     return tag
+
+
+def _prepare(name: str, context: Path) -> None:
+    done = subprocess.run(
+        [str(context / "prepare")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=BUILD_SECONDS,
+    )
+    if done.returncode != 0:
+        msg = f"preparing {name} failed: {done.stderr.strip()[-1500:]}"
+        raise MachineryError(msg)
 
 
 def digest(context: Path, arguments: dict[str, str], base_id: str) -> str:

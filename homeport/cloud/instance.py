@@ -82,9 +82,28 @@ class Cloud:
         return self.own_address(8)
 
     @property
+    def objects(self) -> str:
+        """Address of the S3 service, behind the front."""
+        return self.own_address(9)
+
+    @property
     def database_password(self) -> str:
-        """Password of the user `homeport` of the managed PostgreSQL; made of the token."""
-        return hashlib.sha256(f"managed postgres\0{self.token}".encode()).hexdigest()[:32]
+        """Password of the user `homeport` of the managed PostgreSQL."""
+        return self.secret_of("managed postgres")
+
+    @property
+    def objects_secret(self) -> str:
+        """Secret of the key to the S3 service."""
+        return self.secret_of("objects")
+
+    @property
+    def google_secret(self) -> str:
+        """What clients of Google's stand-in show it, whichever they are."""
+        return self.secret_of("google")
+
+    def secret_of(self, service: str) -> str:
+        """Return what opens a service; made of the token, so that it is nowhere else."""
+        return hashlib.sha256(f"{service}\0{self.token}".encode()).hexdigest()[:32]
 
     @property
     def ca_file(self) -> Path:

@@ -5,7 +5,7 @@ import fcntl
 import shutil
 from collections.abc import Callable, Iterator
 
-from homeport.cloud import daemon, docker, images, process, served, services, volumes
+from homeport.cloud import daemon, docker, images, parts, process, served, services, volumes
 from homeport.cloud.instance import LABEL, Cloud, allocate, folder_of
 from homeport.cloud.machinery import DockerMachinery
 from homeport.cloud.warden import Warden
@@ -24,7 +24,7 @@ def up(name: str, progress: Progress = lambda _text: None) -> Cloud:
         built = images.ensure(progress)
         cloud = allocate(name)
         progress("starting DNS, registry, ACME")
-        new_root = services.up(cloud, built["edge"])
+        new_root = services.up(cloud, built)
         served.ensure(cloud, built["edge"], progress)
     progress("starting the API")
     if new_root or not process.current(cloud):
@@ -83,4 +83,4 @@ def reset(cloud: Cloud, progress: Progress = lambda _text: None) -> Cloud:
 def purge() -> None:
     """Remove images and caches, which all instances share."""
     images.purge()
-    docker.remove_volume(services.REGISTRY_VOLUME, services.PACKAGES_VOLUME)
+    docker.remove_volume(parts.REGISTRY_VOLUME, parts.PACKAGES_VOLUME)

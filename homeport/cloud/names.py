@@ -27,13 +27,36 @@ PACKAGE_MIRROR = "packages.testbed"
 MANAGED_POSTGRES = "managed-postgres.example.com"
 """A PostgreSQL as a managed service gives it: TLS, and a role that is no superuser."""
 
+OBJECTS = "objects.example.com"
+"""An S3 service as somebody else runs it; a real one, the gateway of testbed/images/s3."""
+
+OBJECTS_KEY = "homeport"
+"""The id of the key that opens it."""
+
+BUCKETS = ("isis-staging-media", "isis-production-media")
+"""The buckets that are there, as their owner has made them."""
+
+GOOGLE_STANDIN = "google-standin.example.com"
+"""Stands in for Google where somebody logs in (`google_standin.py`)."""
+
+GOOGLE_CLIENT = "homeport.apps.googleusercontent.com"
+"""The one client that it knows."""
+
 SHARED_SERVER = "shared-server.example.com"
 """A server of somebody else, which a stack may use (`shared_server.py`)."""
 
 WEBSITE_SERVER = "website-server.example.com"
 """A second one, which runs nothing but what a stack puts there (`website_server.py`)."""
 
-FRONT_NAMES = (*REGISTRIES, *ACME_NAMES, SHORT_LIVED, API, PACKAGE_MIRROR)
+FRONT_NAMES = (
+    *REGISTRIES,
+    *ACME_NAMES,
+    SHORT_LIVED,
+    API,
+    PACKAGE_MIRROR,
+    OBJECTS,
+    GOOGLE_STANDIN,
+)
 """Everything that the front answers for."""
 
 NAMESERVERS = ("hydrogen.ns.hetzner.com", "oxygen.ns.hetzner.com", "helium.ns.hetzner.de")

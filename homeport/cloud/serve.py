@@ -7,15 +7,18 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Protocol
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from homeport.cloud import images
+from homeport.cloud import google_standin, images
 from homeport.cloud.api import create_app
 from homeport.cloud.contract import MachineryError
 from homeport.cloud.instance import API_SOCKET, LABEL, Cloud, load
 from homeport.cloud.machinery import DockerMachinery
+from homeport.cloud.names import GOOGLE_STANDIN
 
 log = logging.getLogger("homeport.cloud.serve")
 
@@ -34,8 +37,23 @@ def main() -> None:
     )
     watcher.start()
     # Clients keep connections for a while; one that ends first resets a request now and then.
-    server = uvicorn.Server(uvicorn.Config(app, timeout_keep_alive=75))
+    google = google_standin.create_app(cloud.folder / "google.pem", cloud.google_secret)
+    by_name = ByName(app, {GOOGLE_STANDIN: google})
+    server = uvicorn.Server(uvicorn.Config(by_name, timeout_keep_alive=75))
     server.run(sockets=listening(cloud))
+
+
+class ByName:
+    """Gives a request to the application of the host name that it asks for, or to the first one."""
+
+    def __init__(self, first: ASGIApp, others: Mapping[str, ASGIApp]) -> None:
+        self._first = first
+        self._others = {name.encode(): app for name, app in others.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; start and stop are the first one's."""
+        host = dict(scope.get("headers", ())).get(b"host", b"")
+        await self._others.get(host, self._first)(scope, receive, send)
 
 
 def listening(cloud: Cloud) -> list[socket.socket]:

@@ -17,7 +17,7 @@ from uv import find_uv_bin
 from homeport.cloud import docker, images
 from homeport.cloud.contract import MachineryError
 from homeport.cloud.instance import LABEL, ROOT, Cloud
-from homeport.cloud.services import REGISTRY_VOLUME
+from homeport.cloud.parts import REGISTRY_VOLUME
 
 LIST = images.FOLDER / "images.toml"
 APPS = ROOT / "testbed" / "apps"

@@ -86,7 +86,11 @@ class Contract:
             },
             "realtime": {},
             "mail": {"SMTP_PORT": str(names.SMTP_PORT)},
-            "objects": {"DATA_FOLDER": "/data", "S3_ACCESS_KEY": names.OBJECTS_KEY},
+            "objects": {
+                "DATA_FOLDER": "/data",
+                "S3_ACCESS_KEY": names.OBJECTS_KEY,
+                "METRICS_PORT": str(names.OBJECTS_FIGURES_PORT),
+            },
         }
         if config.auth.redirects_to:
             made["auth"]["GOTRUE_URI_ALLOW_LIST"] = ",".join(config.auth.redirects_to)

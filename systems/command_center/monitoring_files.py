@@ -13,9 +13,10 @@ ALERTMANAGER, BLACKBOX = "ALERTMANAGER_YML", "BLACKBOX_YML"
 FOLDER = "/run/secrets"
 KEPT = "/tmp"  # noqa: S108 - the container's own
 """Where figures and silences are kept: the one folder that every image lets everybody write to."""
-SERVICES = ("auth", "rest", "realtime", "mail", "objects")
+SERVICES = ("auth", "rest", "realtime", "mail")
 TARGETS: Mapping[str, str] = {
     **{name: f"{name}:8000" for name in SERVICES},
+    "objects": f"objects:{names.OBJECTS_FIGURES_PORT}",
     "postgres": "postgres-exporter:9187",
     "node": "node-exporter:9100",
     "alertmanager": "alertmanager:9093",

@@ -7,6 +7,8 @@ BUCKET = "smoke"
 """The bucket of the smoke test."""
 OBJECTS_KEY = "command-center"
 """The id of the key to the objects."""
+OBJECTS_FIGURES_PORT = 9102
+"""Where the S3 gateway tells its figures, to Prometheus alone."""
 SMTP_PORT = 2525
 PORTS = {
     "rest": 3000,
@@ -34,5 +36,6 @@ RESERVED = {
     "SMTP_PORT": "leave it to the program",
     "DATA_FOLDER": "leave it to the program",
     "S3_ACCESS_KEY": "leave it to the program",
+    "METRICS_PORT": "leave it to the program",
 }
 """What only the program sets, and which key to set instead."""

@@ -150,7 +150,9 @@ def _of_the_rest(platform: Platform) -> list[Check]:
 
     def objects() -> str:
         content, path = secrets.token_bytes(1024), f"/s3/{names.BUCKET}/{secrets.token_hex(8)}"
-        platform.store("PUT", f"/s3/{names.BUCKET}").raise_for_status()
+        made = platform.store("PUT", f"/s3/{names.BUCKET}")
+        if made.status_code != httpx.codes.CONFLICT:  # it is there from an earlier test
+            made.raise_for_status()
         platform.store("PUT", path, content).raise_for_status()
         equal("what was got", platform.store("GET", path).content == content, expected=True)
         equal("status without a signature", site.request("GET", path).status_code, 403)

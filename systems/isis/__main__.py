@@ -146,3 +146,4 @@ pulumi.export("release_settings", {"backend": "app.image"})
 # What smoke.py needs to try the system as a user would.
 pulumi.export("spa_origin", config.spa_origins[0])
 pulumi.export("smoke_login", image.smoke_login())
+pulumi.export("google", config.google.endpoint if config.google else "")

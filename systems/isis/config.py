@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from components.config import Given, Part, Settings, parts
 from components.config.network_values import Hostname, HttpsOrigin, HttpsUrl
-from components.config.values import BucketName, Mib, Rotation, Text, distinct
+from components.config.values import BucketName, Certificate, Mib, Rotation, Text, distinct
 
 from . import rules
 
@@ -32,13 +32,22 @@ class Media(Part):
     """The bucket, which must exist."""
     access_key_id: Text = Field(examples=["GK31c2f218a2e44f48"])
     """The access key's id."""
+    ca_certificate: Certificate | None = None
+    """The certificate, as PEM, of the authority that has signed the service's own; None is a public
+    one."""
 
 
 class Google(Part):
     """A login with Google; its secret is `google_client_secret`."""
 
+    endpoint: HttpsOrigin = "https://accounts.google.com"
+    """Whose discovery document says where people log in; another one for a stand-in."""
     client_id: Text = Field(examples=["1234-abcd.apps.googleusercontent.com"])
-    """The OAuth2 client's id."""
+    """The OAuth2 client's id; `https://<domain>/oauth/complete/google/` is what it sends people
+    back to."""
+    ca_certificate: Certificate | None = None
+    """The certificate, as PEM, of the authority that has signed the endpoint's own; None is a
+    public one."""
 
 
 class SecretRotation(Part):

@@ -1,7 +1,7 @@
 """The backend's contract: what its image reads, by whom it acts, what runs before it serves."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,8 @@ from components.environment_contract import HOST, URL, Presence, Variable, at_le
 from components.generated_secret import GeneratedSecret, GeneratedSecretArgs
 from components.health import HealthCheck
 from components.job import Job
-from components.secrets import Secret
+from components.runtimes.container import SECRETS_FOLDER
+from components.secrets import Secret, plain
 from components.sql import Access
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ RESERVED = {
     "AWS_STORAGE_BUCKET_NAME": "set media.bucket",
     "AWS_ACCESS_KEY_ID": "set media.access_key_id",
     "GOOGLE_OAUTH2_CLIENT_ID": "set google.client_id",
+    "GOOGLE_OIDC_ENDPOINT": "set google.endpoint",
+    "AWS_CA_BUNDLE": "set media.ca_certificate",
+    "REQUESTS_CA_BUNDLE": "set google.ca_certificate",
 }
 """What only the program sets, and which key to set instead."""
 
@@ -88,17 +92,23 @@ class Contract:
                 "AWS_ACCESS_KEY_ID": config.media.access_key_id,
             }
         if config.google:
-            made["GOOGLE_OAUTH2_CLIENT_ID"] = config.google.client_id
-        return made
+            made |= {
+                "GOOGLE_OAUTH2_CLIENT_ID": config.google.client_id,
+                "GOOGLE_OIDC_ENDPOINT": config.google.endpoint,
+            }
+        return made | {
+            variable: f"{SECRETS_FOLDER}/{name}" for variable, name, _ in self._authorities()
+        }
 
     def secrets(self, user: DatabaseUser) -> dict[str, Secret]:
-        """Return the secrets: the program's own, and those that people gave."""
+        """Return the secrets: the program's own, those that people gave, and whom it trusts."""
         given = {
             "AWS_SECRET_ACCESS_KEY": self.config.media_secret_access_key,
             "GOOGLE_OAUTH2_CLIENT_SECRET": self.config.google_client_secret,
         }
         own = {"SECRET_KEY": self.django_key, "DATABASE_PASSWORD": user.password}
-        return own | {name: secret for name, secret in given.items() if secret}
+        trusted = {name: plain(text) for _, name, text in self._authorities()}
+        return own | trusted | {name: secret for name, secret in given.items() if secret}
 
     def environment(self) -> dict[str, Variable]:
         """Return what the running backend must have, whoever set it."""
@@ -130,6 +140,14 @@ class Contract:
             self._job("collectstatic", ["collectstatic", "--no-input"], self.writer),
             self._job("account", ["account", SMOKE_ACCOUNT], self.writer, password),
         ]
+
+    def _authorities(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what names a certificate's file to the image, the file's name, the certificate."""
+        media, google = self.config.media, self.config.google
+        if media and media.ca_certificate:
+            yield "AWS_CA_BUNDLE", "MEDIA_CA", media.ca_certificate
+        if google and google.ca_certificate:
+            yield "REQUESTS_CA_BUNDLE", "GOOGLE_CA", google.ca_certificate
 
     def _job(
         self,

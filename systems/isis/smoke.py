@@ -3,6 +3,7 @@
 from homeport import smoke
 from homeport.smoke import Check, equal
 from systems.django_site import log_in
+from systems.isis import elsewhere
 
 UPLOAD_TOO_LARGE = 11 * 2**20
 
@@ -77,4 +78,5 @@ def checks(stack: smoke.Stack) -> list[Check]:
         Check(name="a stranger sees no documents", probe=stranger),
         Check(name="login, and a document written, changed, read, removed", probe=documents),
         Check(name="an upload that is too large is refused", probe=upload),
+        *elsewhere.checks(stack),
     ]

@@ -15,17 +15,23 @@ NO_DATABASE = "postgresql://ledger:not-a-real-password@127.0.0.1:1/ledger"
 
 
 class Process:
-    """One process that ends with the test: of the ledger, or of another app by its module."""
+    """One process that ends with the test: of the ledger, of another app by its module, or of a
+    program."""
 
     def __init__(
-        self, command: list[str], env: dict[str, str], log: Path, module: str = "ledger"
+        self,
+        command: list[str],
+        env: dict[str, str],
+        log: Path,
+        module: str = "ledger",
+        program: Path | None = None,
     ) -> None:
         self.port = int(env.get("PORT", "0"))
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
         with log.open("wb") as output:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", module, *command],
+                [*([str(program)] if program else [sys.executable, "-m", module]), *command],
                 env={"PATH": os.environ["PATH"], **env},
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -13,6 +13,9 @@ ENVIRONMENT = {
     "ALLOWED_HOSTS": "testserver",
     "SQLITE_FILE": "unused",
     "RELEASE": "1.2.3",
+    "GOOGLE_OAUTH2_CLIENT_ID": "archive.example.org",
+    "GOOGLE_OAUTH2_CLIENT_SECRET": "of these tests",
+    "GOOGLE_OIDC_ENDPOINT": "https://google.example.org",
 }
 
 

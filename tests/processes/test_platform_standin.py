@@ -16,7 +16,6 @@ from components import sql, sql_roles
 from components.database_migrations import read
 from components.jwt_keys import JwtKeysArgs, claims, sign
 from homeport.paths import ROOT, SYSTEMS
-from systems.command_center import s3
 from tests.processes.app_process import Process, free_port
 from tests.processes.postgres_cluster import Cluster, running
 
@@ -32,14 +31,13 @@ ROLES = {"anon": False, "authenticated": False, "service_role": True}
 
 
 class Platform:
-    """Five services, each with a port of its own."""
+    """Four services, each with a port of its own."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.folder = folder
         self.processes: dict[str, Process] = {}
         self.smtp = free_port()
         (folder / "secret").write_text(SECRET)
-        (folder / "objects").mkdir()
         asks = cluster.url(("authenticator", PASSWORD), DATABASE)
         knows = cluster.url(("center_auth", PASSWORD), DATABASE)
         (folder / "asks").write_text(asks)
@@ -60,11 +58,6 @@ class Platform:
             },
             "realtime": {"DATABASE_URL": asks, "API_JWT_SECRET": SECRET},
             "mail": {"POSTAL_API_KEY": KEY, "SMTP_PORT": str(self.smtp)},
-            "storage": {
-                "DATA_FOLDER": str(folder / "objects"),
-                "S3_ACCESS_KEY": "center",
-                "S3_SECRET_KEY": KEY,
-            },
         }
 
     def run(self, service: str, *command: str, log: str = "log", **more: str) -> Process:
@@ -131,7 +124,6 @@ def test_every_service_is_well_and_tells_its_figures(platform: Platform) -> None
         "rest": "/",
         "realtime": "/api/health",
         "mail": "/health",
-        "storage": "/healthz",
     }
     for service, path in paths.items():
         assert platform.ask(service, "GET", path).status_code == 200, service
@@ -265,43 +257,12 @@ def test_the_api_of_the_mail_server_takes_mail_too(platform: Platform) -> None:
     assert platform.ask("mail", "POST", path, json=sent, headers=shown).status_code == 200
 
 
-def storage(platform: Platform, method: str, path: str, content: bytes = b"", **keys: str) -> Any:
-    host = platform.url("storage").removeprefix("http://")
-    key = s3.Key(id="center", secret=keys.get("secret", KEY))
-    headers = s3.signed(method, host, path, content, key)
-    return platform.ask("storage", method, path, content=content, headers=headers)
-
-
-def test_what_is_put_is_got_listed_and_removed(platform: Platform) -> None:
-    assert storage(platform, "PUT", "/files").status_code == 200
-    assert storage(platform, "PUT", "/files/..%2Fb%20c.txt", b"hello").status_code == 200
-    assert storage(platform, "GET", "/files/..%2Fb%20c.txt").content == b"hello"
-    assert "<Key>../b c.txt</Key>" in storage(platform, "GET", "/files").text
-    assert storage(platform, "DELETE", "/files/..%2Fb%20c.txt").status_code == 204
-    assert storage(platform, "GET", "/files/..%2Fb%20c.txt").status_code == 404
-
-
-def test_a_signature_is_for_the_path_that_the_client_sent(platform: Platform) -> None:
-    host = platform.url("storage").removeprefix("http://")
-    key = s3.Key(id="center", secret=KEY)
-    headers = dict(s3.signed("PUT", host, "/s3/behind", b"", key))
-    assert platform.ask("storage", "PUT", "/behind", headers=headers).status_code == 403
-    headers["X-Forwarded-Prefix"] = "/s3"
-    assert platform.ask("storage", "PUT", "/behind", headers=headers).status_code == 200
-
-
-def test_who_has_not_the_key_stores_and_reads_nothing(platform: Platform) -> None:
-    assert storage(platform, "PUT", "/other", secret=KEY[::-1]).status_code == 403
-    assert platform.ask("storage", "GET", "/files/x").status_code == 403
-
-
 @pytest.mark.parametrize(
     ("service", "variable", "said"),
     [
         ("auth", "GOTRUE_JWT_SECRET_FILE=", "GOTRUE_JWT_SECRET is missing"),
         ("rest", "PGRST_JWT_SECRET=short", "PGRST_JWT_SECRET has 5 characters, and needs 32"),
         ("mail", "SMTP_PORT=x", "SMTP_PORT must be a whole number"),
-        ("storage", "S3_ACCESS_KEY=", "S3_ACCESS_KEY is missing"),
     ],
 )
 def test_a_service_that_is_not_told_enough_does_not_start(

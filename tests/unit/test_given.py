@@ -24,15 +24,17 @@ SERVER = SharedServer(
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
     made = object.__new__(Cloud)
     for name, value in {
         "name": "trial",
         "token": "a-token",
         "registry_password": "a-pull-token",
         "database_password": "of-the-database",
+        "infrastructure_ca_file": tmp_path / "ca.pem",
     }.items():
         monkeypatch.setattr(Cloud, name, value, raising=False)
+    (tmp_path / "ca.pem").write_text("the cloud's authority")
     monkeypatch.setattr(shared_server, "read", lambda _cloud: SERVER)
     return made
 
@@ -119,3 +121,21 @@ def test_every_secret_that_crm_leaves_to_a_person_has_a_placeholder_in_a_preview
 
 def test_the_cloud_is_also_whose_zones_answer_a_challenge(cloud: Cloud) -> None:
     assert given.fit(cloud, "crm", config())["crm:dns_token"] == "a-token"
+
+
+@pytest.mark.parametrize(
+    ("part", "service", "key"),
+    [
+        ("media", "https://objects.example.com", "isis:media_secret_access_key"),
+        ("google", "https://google-standin.example.com", "isis:google_client_secret"),
+    ],
+)
+def test_services_that_an_app_asks_itself_come_with_the_clouds_authority(
+    cloud: Cloud, part: str, service: str, key: str
+) -> None:
+    values: dict[str, Any] = {f"isis:{part}": {"endpoint": service}}
+    assert set(given.fit(cloud, "isis", values)) == {key}
+    assert values[f"isis:{part}"]["ca_certificate"] == "the cloud's authority"
+    elsewhere: dict[str, Any] = {f"isis:{part}": {"endpoint": "https://elsewhere.example.org"}}
+    assert given.fit(cloud, "isis", elsewhere) == {}
+    assert elsewhere[f"isis:{part}"] == {"endpoint": "https://elsewhere.example.org"}

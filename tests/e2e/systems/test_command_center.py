@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 from homeport import smoke, stacks
 from homeport.cloud import served
 from homeport.cloud.instance import Cloud
-from systems.command_center.names import PORTS
+from systems.command_center.names import BUCKET, PORTS
 from systems.command_center.smoke import Platform
 from tests.e2e.conftest import until
 from tests.e2e.deployed import Deployed, left, open_ports
@@ -189,13 +189,17 @@ def test_a_table_without_row_security_ends_the_deploy_and_the_old_release_serves
     sql(center, "DROP TABLE public.open_to_all")
 
 
-def test_a_release_under_load_loses_no_request(center: Deployed) -> None:
-    site = center.site
+def test_a_release_under_load_loses_no_request_and_no_object(center: Deployed) -> None:
+    site, path = center.site, f"/s3/{BUCKET}/kept"
+    before = platform(center).store("PUT", path, b"kept").raise_for_status()
     with Load(site.address, site.hostname, str(site.ca_file), path="/api/", rate=15) as seen:
-        center.up()
+        center.up(objects__memory_mib=160)
         until(lambda: len(seen.releases) > 1, 60, "an answer of the new release")
     assert seen.lost == {}
     assert center.outputs()["release"] in seen.releases
+    after = platform(center).store("GET", path)
+    assert after.content == b"kept"
+    assert after.headers["x-release"] != before.headers["x-release"]
 
 
 def test_a_rotation_of_the_jwt_secret_is_one_up_and_ends_every_key_and_login(

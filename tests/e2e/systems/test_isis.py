@@ -1,15 +1,21 @@
 """Isis on the local cloud: staging through its life, production up and down."""
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import hcloud
 import pytest
 
-from homeport import stacks
-from homeport.cloud import served
+from homeport import smoke, stacks
+from homeport.cloud import docker, google_standin, served
 from homeport.cloud.instance import Cloud
+from homeport.cloud.names import GOOGLE_STANDIN
+from homeport.smoke import Visit
+from systems.django_site import log_in
+from systems.isis import elsewhere
 from tests.e2e.conftest import until
 from tests.e2e.deployed import Deployed, left, open_ports
 from tests.e2e.load import Load
@@ -17,6 +23,9 @@ from tests.e2e.load import Load
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 NEXT = "registry.example.com/homeport/archive:1.1.0"
 STABLE_PORT = 3003
+KEPT = ("kept", bytes(range(256)) * 64)
+"""A file that outlives a release: its title, and what is in it."""
+GIVEN = {"AWS_SECRET_ACCESS_KEY", "GOOGLE_OAUTH2_CLIENT_SECRET", "MEDIA_CA", "GOOGLE_CA"}
 
 
 def opened(cloud: Cloud, stack: str) -> Deployed:
@@ -85,7 +94,7 @@ def test_secrets_are_podman_secrets_and_in_no_environment(isis: Deployed) -> Non
     release = isis.outputs()["release"]
     own = f"{isis.system}-backend-{release}"
     names = set(account(isis, "podman secret ls --format '{{.Name}}'").split())
-    assert {f"{own}-SECRET_KEY", f"{own}-DATABASE_PASSWORD"} == names
+    assert names == {f"{own}-{name}" for name in ("SECRET_KEY", "DATABASE_PASSWORD", *GIVEN)}
     shown = account(isis, f"podman container inspect {own}")
     known = {secret for secret in isis.secrets() if len(secret) > 8}
     assert known
@@ -116,6 +125,70 @@ def test_the_accounts_journal_is_read_by_the_documented_command(isis: Deployed) 
     assert "static files copied" in printed, "the jobs' lines are there too"
 
 
+def kept(isis: Deployed) -> bytes:
+    """Return what comes of the file that was sent before."""
+    with isis.site.visit() as visit:
+        log_in(visit, smoke.deployed(isis.aim).outputs["smoke_login"])
+        listed = visit.request("GET", "/api/documents/").raise_for_status().json()["results"]
+        (number,) = [each["id"] for each in listed if each["title"] == KEPT[0]]
+        return visit.request("GET", f"/api/documents/{number}/file/").raise_for_status().content
+
+
+def test_a_file_lies_in_the_bucket_and_not_on_the_server(isis: Deployed) -> None:
+    title, content = KEPT
+    with isis.site.visit() as visit:
+        log_in(visit, smoke.deployed(isis.aim).outputs["smoke_login"])
+        elsewhere.send(visit, title, content)
+    assert isis.aim.cloud
+    objects = ("exec", isis.aim.cloud.named("objects"))
+    found = docker.run(*objects, "find", f"{isis.system}-media/documents", "-type", "f").split()
+    sums = docker.run(*objects, "sha256sum", *found).split()
+    assert hashlib.sha256(content).hexdigest() in sums
+    volume = f"/home/isis/.local/share/containers/storage/volumes/{isis.system}-media/_data"
+    assert isis.console(f"find {volume} -type f") == ""
+    assert kept(isis) == content
+
+
+def answered_by_google(isis: Deployed, place: str) -> str:
+    """Press the button of Google's stand-in; return the path that it sends the browser back to."""
+    assert isis.aim.cloud
+    cloud = isis.aim.cloud
+    google = smoke.Site(
+        hostname=GOOGLE_STANDIN, address=cloud.front, ca_file=str(cloud.infrastructure_ca_file)
+    )
+    asked = urlsplit(place)
+    assert f"{asked.scheme}://{asked.netloc}" == google_standin.ISSUER
+    page = google.request("GET", f"{asked.path}?{asked.query}").raise_for_status().text
+    assert isis.site.hostname in page
+    fields = {"asked": asked.query, "answer": "yes"}
+    back = urlsplit(google.request("POST", asked.path, data=fields).headers["location"])
+    assert (back.netloc, back.path) == (isis.site.hostname, elsewhere.COMPLETE)
+    return f"{back.path}?{back.query}"
+
+
+def who(visit: Visit) -> str:
+    return str(visit.request("GET", "/api/session").raise_for_status().json()["user"])
+
+
+def test_a_login_with_google_ends_with_a_session(isis: Deployed) -> None:
+    for _ in range(2):
+        with isis.site.visit() as visit:
+            back = answered_by_google(isis, elsewhere.begin_with_google(visit))
+            assert who(visit) == ""
+            assert visit.request("GET", back).status_code == 302
+            assert who(visit) == str(google_standin.PERSON["email"]).partition("@")[0]
+
+
+def test_the_code_of_a_login_with_google_is_worth_nothing_in_another_browser(
+    isis: Deployed,
+) -> None:
+    with isis.site.visit() as victim, isis.site.visit() as thief:
+        back = answered_by_google(isis, elsewhere.begin_with_google(victim))
+        elsewhere.begin_with_google(thief)
+        assert thief.request("GET", back).status_code == 403
+        assert who(thief) == ""
+
+
 def test_a_release_under_load_loses_no_request_and_its_jobs_ran_first(isis: Deployed) -> None:
     before = isis.outputs()["release"]
     assert isis.aim.cloud
@@ -127,6 +200,7 @@ def test_a_release_under_load_loses_no_request_and_its_jobs_ran_first(isis: Depl
     assert {before, after} == set(seen.releases)
     static = isis.console("ls /srv/isis/static")
     assert f"staticfiles-{after}.json" in static
+    assert kept(isis) == KEPT[1]
     assert isis.broken() == []
 
 

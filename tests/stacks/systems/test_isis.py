@@ -10,7 +10,11 @@ from systems.isis.config import IsisConfig
 from tests.bad_config import CANARY, DIGEST, WEAK_RSA
 from tests.stacks.systems.shipped import STACKS, System, document
 
-PASSWORD = {"registry_password": "a-registry-password"}
+PASSWORD = {
+    "registry_password": "a-registry-password",
+    "media_secret_access_key": "a-media-key",
+    "google_client_secret": "a-client-secret",
+}
 GOOD: dict[str, Any] = {
     "domain": "api.example.org",
     "spa_origins": ["https://app.example.org"],
@@ -55,6 +59,31 @@ def test_the_schema_changes_as_the_owner_and_the_backend_only_changes_rows() -> 
     assert 'Environment="DATABASE_USER=isis_migrator"' in migrate["content"]
     assert 'Environment="DATABASE_USER=isis_backend"' in backend["content"]
     assert 'Environment="DEBUG=0"' in backend["content"]
+
+
+def test_media_and_the_login_are_given_to_jobs_and_backend_their_secrets_as_files() -> None:
+    made = ISIS.run("production")
+    for start in ("backend-migrate-", "backend-start-"):
+        unit = document(made, start)["content"]
+        for line in (
+            "AWS_S3_ENDPOINT_URL=https://objects.example.com",
+            "AWS_STORAGE_BUCKET_NAME=isis-production-media",
+            "GOOGLE_OIDC_ENDPOINT=https://google-standin.example.com",
+            "AWS_SECRET_ACCESS_KEY_FILE=/run/secrets/AWS_SECRET_ACCESS_KEY",
+        ):
+            assert f'Environment="{line}"' in unit
+        assert "a-media-key" not in unit
+        assert "CA_BUNDLE" not in unit
+
+
+def test_an_authority_of_ones_own_is_a_file_that_the_usual_variable_names() -> None:
+    own = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    config = ISIS.config("staging")
+    config["isis:media"] = {**config["isis:media"], "ca_certificate": own}
+    unit = document(ISIS.run("staging", config=config), "backend-start-")["content"]
+    assert 'Environment="AWS_CA_BUNDLE=/run/secrets/MEDIA_CA"' in unit
+    assert ",target=/run/secrets/MEDIA_CA," in unit
+    assert "REQUESTS_CA_BUNDLE" not in unit
 
 
 def test_the_documentation_of_the_keys_is_up_to_date() -> None:
@@ -117,6 +146,28 @@ BAD: list[tuple[str, str, str]] = [
     ),
     ("google_client_secret: {secure: abc}", "google_client_secret", "is given without google"),
     ("google: {}", "google.client_id", "is missing"),
+    (
+        "{google: {client_id: a, endpoint: 'https://accounts.google.com/'}, "
+        "google_client_secret: {secure: abc}}",
+        "google.endpoint",
+        "has a path",
+    ),
+    (
+        "{google: {client_id: a, endpoint: 'http://accounts.google.com'}, "
+        "google_client_secret: {secure: abc}}",
+        "google.endpoint",
+        "is no https URL",
+    ),
+    (
+        f"{{media: {{{MEDIA}, ca_certificate: AAAA}}, media_secret_access_key: {{secure: abc}}}}",
+        "media.ca_certificate",
+        "is no certificate",
+    ),
+    (
+        "app: {environment: {GOOGLE_OIDC_ENDPOINT: 'https://a.example.org'}}",
+        "app.environment.GOOGLE_OIDC_ENDPOINT",
+        "and set google.endpoint",
+    ),
     ("app: {environment: {ALLOWED_HOSTS: '*'}}", "app.environment.ALLOWED_HOSTS", "and set domain"),
     (
         "app: {environment: {CORS_ALLOWED_ORIGINS: 'https://a.example.org'}}",

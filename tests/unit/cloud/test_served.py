@@ -63,3 +63,29 @@ def test_an_image_onto_one_that_is_not_there_is_refused(
     )
     with pytest.raises(MachineryError, match="custom:1 is built onto x:1, which is not there"):
         served.entries()
+
+
+def test_the_s3_gateway_is_of_the_version_that_its_tag_says() -> None:
+    (entry,) = [entry for entry in served.entries() if entry.folder == "s3"]
+    (reference,) = entry.references
+    required = (images.FOLDER / "s3" / "go.mod").read_text()
+    assert f"\tgithub.com/versity/versitygw v{reference.rpartition(':')[2]}\n" in required
+
+
+def test_what_an_image_needs_is_made_before_and_its_failure_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "prepare"
+    script.write_text("#!/bin/sh\necho no compiler >&2; exit 3\n")
+    script.chmod(0o755)
+    built: list[str] = []
+    monkeypatch.setattr(images, "image_id", lambda _: "sha256:1")
+    monkeypatch.setattr(docker, "inspect", lambda *_: None)
+    monkeypatch.setattr(docker, "run", lambda *argv, **_: built.append(argv[-1]))
+    with pytest.raises(MachineryError, match="preparing tool failed: no compiler"):
+        images.build("tool", tmp_path, {"BASE": "debian:12"}, print)
+    assert built == []
+    script.write_text(f"#!/bin/sh\nmkdir {tmp_path}/dist\n")
+    images.build("tool", tmp_path, {"BASE": "debian:12"}, print)
+    assert built == [str(tmp_path)]
+    assert (tmp_path / "dist").is_dir()

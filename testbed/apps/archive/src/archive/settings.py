@@ -110,9 +110,14 @@ GOOGLE = environment.whole(
 )
 if GOOGLE:
     INSTALLED_APPS.append("social_django")
-    AUTHENTICATION_BACKENDS.append("social_core.backends.google.GoogleOAuth2")
-    SOCIAL_AUTH_GOOGLE_OAUTH2_KEY = GOOGLE["key"]
-    SOCIAL_AUTH_GOOGLE_OAUTH2_SECRET = GOOGLE["secret"]
+    MIDDLEWARE.append("social_django.middleware.SocialAuthExceptionMiddleware")
+    AUTHENTICATION_BACKENDS.append("archive.google.Google")
+    SOCIAL_AUTH_GOOGLE_KEY = GOOGLE["key"]
+    SOCIAL_AUTH_GOOGLE_SECRET = GOOGLE["secret"]
+    SOCIAL_AUTH_GOOGLE_OIDC_ENDPOINT = text(
+        "GOOGLE_OIDC_ENDPOINT", default="https://accounts.google.com"
+    )
+    SOCIAL_AUTH_GOOGLE_USE_PKCE = True
     SOCIAL_AUTH_REDIRECT_IS_HTTPS = True
 
 REST_FRAMEWORK = {

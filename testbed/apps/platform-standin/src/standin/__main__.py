@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-SERVICES = ("auth", "rest", "realtime", "mail", "storage")
+SERVICES = ("auth", "rest", "realtime", "mail")
 
 
 def main(arguments: list[str]) -> int:
