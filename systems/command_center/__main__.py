@@ -20,7 +20,7 @@ from components.site import Site, SiteArgs
 from components.site_access import BasicAuth
 from components.site_routes import PathRoute
 from components.static_app import StaticApp, StaticAppArgs
-from systems.command_center import contract, gates, monitoring, names
+from systems.command_center import contract, gates, monitoring, names, pgadmin
 from systems.command_center import networks as net
 from systems.command_center import services as parts
 from systems.command_center.config import CommandCenterConfig
@@ -47,14 +47,13 @@ HostFirewall("firewall", HostFirewallArgs(host=host, rules=rules))
 
 networks = net.declare(host)
 protect = config.postgres.protect
-memory_mib = config.postgres.memory_mib
 postgres = PostgresServer(
     "postgres",
     PostgresServerArgs(
         host=host,
         image=config.postgres.image,
         network=networks.data,
-        memory_mib=memory_mib,
+        memory_mib=config.postgres.memory_mib,
         protect=protect,
     ),
 )
@@ -83,6 +82,7 @@ migrations = DatabaseMigrations(
 checked = gates.declare(config, database, migrations)
 services = parts.declare(host, agreed, networks, checked)
 prometheus, alertmanager = monitoring.declare(config, host, agreed, networks)
+admin = pgadmin.declare(config, host, agreed, networks)
 
 # The way in.
 dns = []
@@ -129,6 +129,7 @@ site = Site(
             ),
             PathRoute(path="/s3", app=services.objects, strip_prefix=True, public=True),
             PathRoute(path="/mail", app=services.mail, strip_prefix=True),
+            PathRoute(path="/admin", app=admin, timeout_seconds=300),
             PathRoute(path="/prometheus", app=prometheus),
             PathRoute(path="/alertmanager", app=alertmanager),
         ],

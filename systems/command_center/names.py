@@ -12,6 +12,7 @@ PORTS = {
     "rest": 3000,
     "realtime": 4000,
     "mail": 5000,
+    "pgadmin": 5050,
     "objects": 8333,
     "prometheus": 9090,
     "alertmanager": 9093,

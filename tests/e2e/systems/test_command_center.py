@@ -24,8 +24,10 @@ from tests.e2e.conftest import until
 from tests.e2e.deployed import Deployed, left, open_ports
 from tests.e2e.load import Load
 from tests.e2e.starter.browsing import browser
+from tests.e2e.systems.pgadmin import PgAdmin
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
+OPERATOR = "ops@center.example.com"
 REST = "ghcr.io/homeport/rest-standin:1.0.0"
 
 
@@ -84,7 +86,7 @@ def test_the_database_and_redis_are_reached_by_those_who_need_them_only(center: 
             for short, name in containers.items()
         )
         reached[server] = set(center.console(f"{tries}\nwait").split()) - {server}
-    assert reached["postgres"] == {"auth", "rest", "realtime", "postgres-exporter"}
+    assert reached["postgres"] == {"auth", "rest", "realtime", "postgres-exporter", "pgadmin"}
     assert reached["redis"] == set()
     assert {"mail", "objects", "prometheus", "alertmanager", "node-exporter"} <= set(containers)
 
@@ -106,6 +108,26 @@ def test_migrations_are_recorded_and_no_service_is_a_superuser(center: Deployed)
         "WHERE client_addr IS NOT NULL AND rolsuper",
     )
     assert users == ""
+
+
+def test_an_operator_opens_the_database_in_pgadmin_as_somebody_who_only_reads(
+    center: Deployed,
+) -> None:
+    seen = platform(center)
+    with seen.site.visit() as stranger:
+        assert not PgAdmin(stranger, seen.admin).log_in(OPERATOR, "another password")
+    with seen.site.visit() as visit:
+        tool = PgAdmin(visit, seen.admin)
+        assert tool.log_in(OPERATOR, seen.keys["pgadmin"])
+        opened = tool.connected()
+    assert (opened["db"], opened["version"] // 10_000) == ("command_center", 15)
+    user = opened["user"]
+    assert user["name"] == "pgadmin_reader"
+    powers = ("is_superuser", "can_create_role", "can_create_db")
+    assert [user[power] for power in powers] == [False] * 3
+    may = "has_table_privilege('pgadmin_reader', 'public.notes', '{}')"
+    asked = ", ".join(may.format(what) for what in ("SELECT", "INSERT", "UPDATE", "DELETE"))
+    assert sql(center, f"SELECT {asked}").strip() == "t|f|f|f"
 
 
 @contextlib.contextmanager
@@ -168,7 +190,7 @@ def test_what_row_security_refuses_is_counted_and_told_by_mail(center: Deployed)
     shown = {**seen.admin, "X-Server-API-Key": seen.keys["mail"]}
 
     def told() -> bool:
-        kept = seen.site.request("GET", "/mail/messages?to=ops@center.example.com", headers=shown)
+        kept = seen.site.request("GET", f"/mail/messages?to={OPERATOR}", headers=shown)
         return any("RLSViolation" in message["subject"] for message in kept.json())
 
     until(told, 120, "a mail about refused rows")

@@ -2,6 +2,7 @@
 
 import datetime
 import functools
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ GOOD: dict[str, Any] = {
         **{name: {"image": f"prom/{name.replace('_', '-')}:v1.0.0"} for name in TOOLS},
         "alerts_to": "ops@example.org",
     },
+    "pgadmin": {"image": "dpage/pgadmin4:9.18", "email": "ops@example.org"},
 }
 CENTER = System(name="command-center", load=CommandCenterConfig.load, secrets={}, good=GOOD)
 
@@ -74,7 +76,7 @@ def test_only_these_share_a_network_with_the_database_and_it_has_no_way_out() ->
         for name, inputs in containers(made).items()
         if network in [each["name"] for each in inputs["networksAdvanced"]]
     }
-    assert joined == {"postgres", "auth", "rest", "realtime", "postgres-exporter"}
+    assert joined == {"postgres", "auth", "rest", "realtime", "postgres-exporter", "pgadmin"}
     networks = {
         each.inputs["name"]: each.inputs for each in made.of_type("docker:index/network:Network")
     }
@@ -85,7 +87,7 @@ def test_only_these_share_a_network_with_the_database_and_it_has_no_way_out() ->
 def test_what_has_no_page_publishes_no_port() -> None:
     found = containers(shipped("production"))
     published = {name for name, inputs in found.items() if inputs.get("ports")}
-    assert published == {*contract.NAMES, "prometheus", "alertmanager"}
+    assert published == {*contract.NAMES, "prometheus", "alertmanager", "pgadmin"}
 
 
 def secret_file(made: Deployment, app: str, name: str) -> str:
@@ -176,12 +178,12 @@ def test_the_site_leads_each_path_to_its_service_and_closes_what_operators_see()
         path: text.partition(f"path /{path} /{path}/*")[2]
         .partition("handle ")[2]
         .partition("\n\t\thandle")[0]
-        for path in ("api", "auth", "realtime", "s3", "mail", "prometheus", "alertmanager")
+        for path in ("api", "auth", "realtime", "s3", "mail", "prometheus", "alertmanager", "admin")
     }
     stripped = {path for path, block in blocks.items() if "uri strip_prefix" in block}
     closed = {path for path, block in blocks.items() if "basicauth" in block}
     assert stripped == {"api", "auth", "realtime", "s3", "mail"}
-    assert closed == {"mail", "prometheus", "alertmanager"}
+    assert closed == {"mail", "prometheus", "alertmanager", "admin"}
     assert "encode zstd gzip" in text
 
 
@@ -194,6 +196,47 @@ def test_prometheus_watches_every_service_and_tells_of_what_was_asked_for() -> N
     assert after["PostgreSQLDown"] == "1m"
     assert after["APILatency"] == "5m"
     assert {"RLSViolation", "CPU", "Memory", "Disk", "CertificateExpiry", "SiteDown"} <= set(after)
+
+
+def volume_of_pgadmin(made: Deployment) -> str:
+    (volume,) = [
+        each.inputs["name"]
+        for each in made.of_type("docker:index/volume:Volume")
+        if "-pgadmin-" in each.inputs["name"]
+    ]
+    return str(volume)
+
+
+def test_pgadmin_knows_the_database_by_a_user_that_reads_and_no_password_is_in_its_list() -> None:
+    made = shipped("production")
+    text = secret_file(made, "pgadmin", "PGADMIN_SERVER_JSON")
+    (server,) = json.loads(text)["Servers"].values()
+    user = server["Username"]
+    where = f"{server['Host']}:{server['Port']}:{server['MaintenanceDB']}:{user}:"
+    line = secret_file(made, "pgadmin", "PGPASS")
+    assert re.fullmatch(rf"{re.escape(where)}[A-Za-z0-9]{{40}}\n", line)
+    assert line.rpartition(":")[2].strip() not in text
+    role = document(made, "pgadmin-reader-role")["up"][0]["sql"]
+    assert f'GRANT "command_center_read_only" TO "{user}";' in role
+    assert "default_transaction_read_only = 'on'" in role
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("secret_rotation", "pgadmin", 2),
+        ("secret_rotation", "database", 2),
+        ("pgadmin", "email", "others@example.org"),
+        ("secret_rotation", "admin", 2),
+    ],
+)
+def test_what_pgadmin_reads_at_its_first_start_alone_begins_with_an_empty_volume(
+    section: str, key: str, value: object
+) -> None:
+    config = CENTER.config("production")
+    config[f"command-center:{section}"][key] = value
+    after = volume_of_pgadmin(CENTER.run("production", config=config))
+    assert (after == volume_of_pgadmin(shipped("production"))) == (key == "admin")
 
 
 def test_every_variable_of_the_program_is_reserved() -> None:
@@ -267,6 +310,10 @@ BAD: list[tuple[str, str, str]] = [
     ("monitoring: {alerts_to: ops}", "monitoring.alerts_to", ""),
     ("monitoring: {loki: {image: 'grafana/loki:2.9.0'}}", "monitoring.loki", ""),
     ("monitoring: {node_exporter: null}", "monitoring.node_exporter", "is missing"),
+    ("pgadmin: null", "pgadmin", "is missing"),
+    ("pgadmin: {email: operator}", "pgadmin.email", ""),
+    ("pgadmin: {memory_mib: 2048}", "pgadmin.memory_mib", "fit"),
+    ("pgadmin: {password: x}", "pgadmin.password", ""),
     ("admin: {username: 'a:b'}", "admin.username", "holds a colon"),
     ("admin: {password: x}", "admin.password", ""),
     ("checks: {isolation: 'yes'}", "checks.isolation", ""),
