@@ -207,15 +207,17 @@ def agree(config: "CommandCenterConfig", database: Database) -> Contract:
     )
 
     def user(name: str, access: Access, connections: int = _CONNECTIONS) -> DatabaseUser:
+        # Another rotation is another user: while releases change, each has its own (docs/adr/0025).
+        number = rotation.database
         return DatabaseUser(
-            name.replace("_", "-"),
+            f"{name.replace('_', '-')}-{number}",
             DatabaseUserArgs(
                 database=database,
-                name=name,
+                name=f"{name}_{number}",
                 access=access,
                 roles=roles if access == "request" else None,
                 connection_limit=connections,
-                rotation=rotation.database,
+                rotation=number,
             ),
         )
 

@@ -19,6 +19,14 @@ from tests.bad_config import CANARY
 from tests.recorder import Deployment, reveal
 from tests.stacks.systems.shipped import STACKS, System, document
 
+USER = "homeport:database:DatabaseUser"
+LOGINS = {
+    "auth": "auth-users",
+    "rest": "authenticator",
+    "realtime": "realtime-listener",
+    "postgres-exporter": "postgres-exporter",
+    "pgadmin": "pgadmin-reader",
+}
 SERVICES = {name: {"image": f"ghcr.io/center/{name}:1.0.0"} for name in contract.NAMES}
 TOOLS = (
     "prometheus",
@@ -130,6 +138,24 @@ def test_a_rotation_of_the_jwt_secret_reaches_every_service_and_the_page_in_one_
     assert changed == {"auth", "rest", "realtime", "page"}
 
 
+def test_new_passwords_of_the_database_are_new_users_of_whom_no_old_release_knows() -> None:
+    before = releases(shipped("production"))
+    config = CENTER.config("production")
+    config["command-center:secret_rotation"]["database"] = 2
+    made = CENTER.run("production", config=config)
+    changed = {name for name, release in before.items() if releases(made)[name] != release}
+    assert changed == {"auth", "rest", "realtime", "pgadmin"}
+    kept = {each.urn for each in shipped("production").of_type(USER)}
+    added = {each.urn for each in made.of_type(USER)}
+    assert len(added) == len(kept) == 6
+    assert not kept & added
+    for each in made.of_type("docker:index/container:Container"):
+        app = re.sub(r"-[0-9a-f]{8}.*", "", each.name)
+        if app in LOGINS:
+            role = made.one("Command", f"{LOGINS[app]}-2-login")
+            assert role.urn in each.options.dependencies, each.name
+
+
 def releases(made: Deployment) -> dict[str, str]:
     found = {}
     for kind in ("homeport:app:App", "homeport:static_app:StaticApp"):
@@ -165,9 +191,9 @@ def test_nobody_acts_as_the_superuser_and_requests_take_roles() -> None:
         ("realtime", "DATABASE_URL"),
     ):
         assert "//postgres:" not in secret_file(made, app, name)
-    assert secret_file(made, "rest", "PGRST_DB_URI").startswith("postgresql://authenticator:")
-    role = document(made, "authenticator-role")["up"][0]["sql"]
-    assert 'GRANT "command_center_request" TO "authenticator";' in role
+    assert secret_file(made, "rest", "PGRST_DB_URI").startswith("postgresql://authenticator_1:")
+    role = document(made, "authenticator-1-role")["up"][0]["sql"]
+    assert 'GRANT "command_center_request" TO "authenticator_1";' in role
 
 
 def test_the_site_leads_each_path_to_its_service_and_closes_what_operators_see() -> None:
@@ -216,7 +242,7 @@ def test_pgadmin_knows_the_database_by_a_user_that_reads_and_no_password_is_in_i
     line = secret_file(made, "pgadmin", "PGPASS")
     assert re.fullmatch(rf"{re.escape(where)}[A-Za-z0-9]{{40}}\n", line)
     assert line.rpartition(":")[2].strip() not in text
-    role = document(made, "pgadmin-reader-role")["up"][0]["sql"]
+    role = document(made, "pgadmin-reader-1-role")["up"][0]["sql"]
     assert f'GRANT "command_center_read_only" TO "{user}";' in role
     assert "default_transaction_read_only = 'on'" in role
 
