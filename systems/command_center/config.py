@@ -70,6 +70,17 @@ class PgAdmin(Tool):
     """Its account; the password is made by the program."""
 
 
+class Grafana(Tool):
+    """Dashboards of what Prometheus has measured."""
+
+    enabled: Flag = False
+    """Whether there is one; the local cloud has no image of it."""
+    image: Image = Field("grafana/grafana:11.6.0", examples=["grafana/grafana:11.6.0"])
+    """Its image."""
+    memory_mib: Mib = 256
+    """Its memory limit in MiB."""
+
+
 class Monitoring(Part):
     """What watches the platform."""
 
@@ -157,6 +168,7 @@ class CommandCenterConfig(Settings):
     """The S3 gateway and what is behind it."""
     monitoring: Monitoring
     pgadmin: PgAdmin
+    grafana: Grafana = Grafana()
     admin: Admin = Admin()
     checks: Checks = Checks()
     postgres: Postgres = Postgres()

@@ -8,8 +8,11 @@ BUCKET = "smoke"
 OBJECTS_KEY = "command-center"
 """The id of the key to the objects."""
 SMTP_PORT = 2525
+GRAFANA_PORT = 3000
+"""Where Grafana listens in its container."""
 PORTS = {
     "rest": 3000,
+    "grafana": 3001,
     "realtime": 4000,
     "mail": 5000,
     "pgadmin": 5050,

@@ -14,6 +14,7 @@ from components.host import Host
 from components.postgres_place import DatabaseServer
 from components.release import release_id
 from components.secrets import Secret
+from components.site_routes import PathRoute
 from components.volume import Volume, VolumeArgs
 
 from . import names
@@ -31,8 +32,10 @@ USER = "5050:5050"
 LOGS_MIB = 16
 
 
-def declare(config: "CommandCenterConfig", host: Host, agreed: Contract, networks: Networks) -> App:
-    """Return pgAdmin, which knows the database and its own account from its first start on."""
+def declare(
+    config: "CommandCenterConfig", host: Host, agreed: Contract, networks: Networks
+) -> list[PathRoute]:
+    """Return its page; it knows the database and its own account from its first start on."""
     settings, reader = config.pgadmin, agreed.users["pgadmin"]
     known = json.dumps(servers(agreed.database.server, reader.username), indent=2)
     # It is read when the volume is empty, and never again: what changes it is another volume.
@@ -41,7 +44,7 @@ def declare(config: "CommandCenterConfig", host: Host, agreed: Contract, network
         f"pgadmin-{release_id({'first': first})}",
         VolumeArgs(host=host, owner=USER, protect=False),
     )
-    return App(
+    app = App(
         "pgadmin",
         AppArgs(
             host=host,
@@ -74,6 +77,7 @@ def declare(config: "CommandCenterConfig", host: Host, agreed: Contract, network
             after=[reader],
         ),
     )
+    return [PathRoute(path=PREFIX, app=app, timeout_seconds=300)]
 
 
 def servers(server: DatabaseServer, username: str) -> dict[str, Any]:

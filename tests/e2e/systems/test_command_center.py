@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import hcloud
 import pytest
@@ -20,6 +21,7 @@ from websockets.sync.client import ClientConnection, connect
 from homeport import smoke, stacks
 from homeport.cloud import served
 from homeport.cloud.instance import Cloud
+from systems.command_center import dashboards
 from systems.command_center.names import PORTS
 from systems.command_center.smoke import Platform
 from tests.e2e.conftest import until
@@ -203,6 +205,23 @@ def test_what_row_security_refuses_is_counted_and_told_by_mail(center: Deployed)
         return any("RLSViolation" in message["subject"] for message in kept.json())
 
     until(told, 120, "a mail about refused rows")
+
+
+def test_prometheus_has_figures_for_every_line_of_every_dashboard(center: Deployed) -> None:
+    seen = platform(center)
+
+    def asked(query: str) -> int:
+        where = f"/prometheus/api/v1/query?{urlencode({'query': query})}"
+        answer = seen.site.request("GET", where, headers=seen.admin).raise_for_status()
+        return len(answer.json()["data"]["result"])
+
+    lines = {
+        f"{title}: {panel.title}: {name}": query
+        for title, panels in dashboards.DASHBOARDS.items()
+        for panel in panels
+        for name, query in panel.lines.items()
+    }
+    assert [line for line, query in lines.items() if not asked(query)] == []
 
 
 def test_a_table_without_row_security_ends_the_deploy_and_the_old_release_serves(

@@ -13,12 +13,14 @@ import yaml
 
 from components.config.reference import markdown
 from components.jwt_keys import ALGORITHM
-from systems.command_center import contract, monitoring_files, names
+from systems.command_center import contract, grafana, monitoring_files, names
 from systems.command_center.config import CommandCenterConfig
 from tests.bad_config import CANARY
 from tests.recorder import Deployment, reveal
 from tests.stacks.systems.shipped import STACKS, System, document
 
+SYSTEM = "command-center-production-"
+DIGEST = "@sha256:" + "0" * 64
 USER = "homeport:database:DatabaseUser"
 LOGINS = {
     "auth": "auth-users",
@@ -196,21 +198,25 @@ def test_nobody_acts_as_the_superuser_and_requests_take_roles() -> None:
     assert 'GRANT "command_center_request" TO "authenticator_1";' in role
 
 
+def block_of_site(made: Deployment, path: str) -> str:
+    """What Caddy is told of a path."""
+    (file,) = document(made, "site-site")["files"]
+    _, _, after = file["content"].partition(f"path /{path} /{path}/*")
+    return str(after.partition("handle ")[2].partition("\n\t\thandle")[0])
+
+
 def test_the_site_leads_each_path_to_its_service_and_closes_what_operators_see() -> None:
     made = shipped("production")
-    (file,) = document(made, "site-site")["files"]
-    text = file["content"]
     blocks = {
-        path: text.partition(f"path /{path} /{path}/*")[2]
-        .partition("handle ")[2]
-        .partition("\n\t\thandle")[0]
+        path: block_of_site(made, path)
         for path in ("api", "auth", "realtime", "s3", "mail", "prometheus", "alertmanager", "admin")
     }
     stripped = {path for path, block in blocks.items() if "uri strip_prefix" in block}
     closed = {path for path, block in blocks.items() if "basicauth" in block}
     assert stripped == {"api", "auth", "realtime", "s3", "mail"}
     assert closed == {"mail", "prometheus", "alertmanager", "admin"}
-    assert "encode zstd gzip" in text
+    (file,) = document(made, "site-site")["files"]
+    assert "encode zstd gzip" in file["content"]
 
 
 def test_prometheus_watches_every_service_and_tells_of_what_was_asked_for() -> None:
@@ -265,6 +271,25 @@ def test_what_pgadmin_reads_at_its_first_start_alone_begins_with_an_empty_volume
     assert (after == volume_of_pgadmin(shipped("production"))) == (key == "admin")
 
 
+def test_without_grafana_there_is_none_and_with_it_its_files_are_where_its_image_looks() -> None:
+    assert "grafana" not in containers(shipped("production"))
+    config = CENTER.config("production")
+    config["command-center:grafana"] |= {"enabled": True, "image": f"grafana/grafana:1.0{DIGEST}"}
+    made = CENTER.run("production", config=config)
+    inputs = containers(made)["grafana"]
+    found = {each["target"] for each in inputs["mounts"]}
+    assert found == {"/run/secrets", *grafana.files()}
+    assert (
+        "GF_SECURITY_ADMIN_PASSWORD__FILE=/run/secrets/GF_SECURITY_ADMIN_PASSWORD_"
+        in (inputs["envs"])
+    )
+    joined = {each["name"].removeprefix(SYSTEM) for each in inputs["networksAdvanced"]}
+    assert joined == {"metrics", "grafana"}
+    assert "basicauth" in block_of_site(made, "grafana")
+    watched = yaml.safe_load(secret_file(made, "prometheus", monitoring_files.PROMETHEUS))
+    assert "grafana" in {job["job_name"] for job in watched["scrape_configs"]}
+
+
 def test_every_variable_of_the_program_is_reserved() -> None:
     for name, inputs in containers(shipped("production")).items():
         if name in contract.NAMES:
@@ -286,7 +311,6 @@ def test_the_program_only_composes() -> None:
     assert len((CENTER.folder / "__main__.py").read_text().splitlines()) <= 150
 
 
-DIGEST = "@sha256:" + "0" * 64
 SOON = (datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=20)).isoformat()
 
 # Each: what is changed in the good configuration; the key that is named; a part of what is said.
@@ -340,6 +364,9 @@ BAD: list[tuple[str, str, str]] = [
     ("pgadmin: {email: operator}", "pgadmin.email", ""),
     ("pgadmin: {memory_mib: 2048}", "pgadmin.memory_mib", "fit"),
     ("pgadmin: {password: x}", "pgadmin.password", ""),
+    ("grafana: {enabled: 'yes'}", "grafana.enabled", ""),
+    ("grafana: {enabled: true, memory_mib: 2048}", "grafana.memory_mib", "fit"),
+    ("grafana: {enabled: true, image: grafana}", "grafana.image", "has no tag"),
     ("admin: {username: 'a:b'}", "admin.username", "holds a colon"),
     ("admin: {password: x}", "admin.password", ""),
     ("checks: {isolation: 'yes'}", "checks.isolation", ""),
