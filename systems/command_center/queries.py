@@ -9,10 +9,10 @@ CPU_BUSY = '1 - avg(rate(node_cpu_seconds_total{mode="idle"}[5m]))'
 """Which part of the processors works."""
 MEMORY_FREE = "node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes"
 """Which part of memory is free."""
-DISK_FREE = (
-    'node_filesystem_avail_bytes{mountpoint="/"} / node_filesystem_size_bytes{mountpoint="/"}'
-)
-"""Which part of the disk is free."""
+_DISK = 'node_filesystem_{0}_bytes{{mountpoint="/etc/hostname"}}'
+DISK_FREE = f"{_DISK.format('avail')} / {_DISK.format('size')}"
+"""Which part of the disk is free where Docker keeps everything: the exporter, a container itself,
+sees of the server's disk the files that Docker mounts into it, and nothing at /."""
 ROWS_REFUSED = "increase(row_security_violations_total[5m])"
 """How many rows row security has refused in five minutes."""
 CERTIFICATE_SECONDS = "probe_ssl_earliest_cert_expiry - time()"
