@@ -26,6 +26,9 @@ class CronJobArgs(WorkloadArgs):
         if not 1 <= self.timeout_seconds <= 86_400:
             msg = f"timeout_seconds: must be from 1 to 86400 (got {self.timeout_seconds})"
             raise ValueError(msg)
+        if self.secret_paths:
+            msg = "secret_paths: a cron job has none; NAME_FILE says where each secret is"
+            raise ValueError(msg)
 
 
 class CronJob(pulumi.ComponentResource):

@@ -50,6 +50,9 @@ class WorkloadArgs:
     """Plain values; RELEASE and, for apps, PORT are set besides."""
     secrets: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
     """Each is a file that its account alone reads; the variable NAME_FILE says where."""
+    secret_paths: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Further paths in the container of an app or a worker, each with the name of the secret that
+    is found there too: for images that look for a file in a place of their own."""
     contract: Contract = dataclasses.field(default_factory=dict)
     """What its environment has to hold; checked here, and again in the release before it serves."""
     networks: Sequence[PrivateNetwork] = ()
@@ -111,6 +114,7 @@ class WorkloadArgs:
                 )
                 raise ValueError(msg)
         _check_volumes(self.volumes, self.tmpfs_mib)
+        _check_paths(self)
         if self.registry and not serves(self.registry.registry, self.image or ""):
             msg = f"registry: {self.image} is not pulled from {self.registry.registry}"
             raise ValueError(msg)
@@ -158,6 +162,22 @@ def _check_volumes(volumes: Mapping[str, Volume], tmpfs_mib: Mapping[str, int]) 
             raise ValueError(msg)
         if path in tmpfs_mib:
             msg = f"volumes: {path} is in tmpfs_mib too; keep one of them"
+            raise ValueError(msg)
+
+
+def _check_paths(args: WorkloadArgs) -> None:
+    for path, name in args.secret_paths.items():
+        if not _FOLDER.fullmatch(path) or ".." in path or path.startswith("/run/secrets"):
+            msg = (
+                "secret_paths: needs absolute paths of letters, digits, dots, hyphens and "
+                f"underscores outside /run/secrets (got {path!r})"
+            )
+            raise ValueError(msg)
+        if path in args.volumes or path in args.tmpfs_mib:
+            msg = f"secret_paths: {path} is a folder of volumes or tmpfs_mib; choose a file"
+            raise ValueError(msg)
+        if name not in args.secrets:
+            msg = f"secret_paths: {path}: {name!r} is none of secrets; add it there"
             raise ValueError(msg)
 
 

@@ -15,6 +15,7 @@ Config = dict[str, Any]
 Invariant = Callable[[Deployment, Config], Iterator[str]]
 
 _TOOL = re.compile(r"(sudo -n )?/opt/homeport/(?P<system>[a-z0-9-]+)/bin/[a-z]+ (up|down)")
+_FILLED = re.compile(r"-[0-9a-f]{8}-volume")
 _PUBLIC = {("tcp", "80"), ("tcp", "443"), ("udp", "443"), ("icmp", None)}
 
 
@@ -105,7 +106,10 @@ def containers_are_confined(made: Deployment, _: Config) -> Iterator[str]:
 
 
 def what_is_protected_stays(made: Deployment, config: Config) -> Iterator[str]:
-    """What holds data or a name refuses to go where the configuration says so."""
+    """What holds data or a name refuses to go where the configuration says so.
+
+    A volume that is named after what fills it goes when that changes: it holds nothing else.
+    """
     server = config.get("server", {}).get("protect", False)
     data = config.get("postgres", {}).get("protect", False)
     kinds = {
@@ -116,8 +120,9 @@ def what_is_protected_stays(made: Deployment, config: Config) -> Iterator[str]:
     }
     for kind, protect in kinds.items():
         for thing in made.of_type(kind):
-            if bool(thing.options.protect) != protect:
-                yield f"{thing.name}: protect is {thing.options.protect}, not {protect}"
+            wanted = protect and not _FILLED.search(thing.name)
+            if bool(thing.options.protect) != wanted:
+                yield f"{thing.name}: protect is {thing.options.protect}, not {wanted}"
 
 
 def no_private_key_is_shown(made: Deployment, _: Config) -> Iterator[str]:

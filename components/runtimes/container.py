@@ -82,6 +82,10 @@ def _mounts(folder: str, args: WorkloadArgs) -> list[docker.ContainerMountArgsDi
         mounts.append(
             {"type": "bind", "source": folder, "target": SECRETS_FOLDER, "read_only": True}
         )
+    mounts += [
+        {"type": "bind", "source": f"{folder}/{name}", "target": path, "read_only": True}
+        for path, name in sorted(args.secret_paths.items())
+    ]
     return mounts or None
 
 

@@ -4,7 +4,8 @@ The same settings give the same limits, rights and paths as with Docker (`contai
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from ..job import Job
 from ..quadlet_unit import literal, unit, word, words
@@ -48,7 +49,7 @@ def container_unit(release: Release) -> str:
             "Container": [
                 *_common(release, release.name, variables, args.command),
                 *publish,
-                *_secrets(release.name, args.secrets, user(args)),
+                *_secrets(release.name, args.secrets, user(args), args.secret_paths),
                 *health(release.health_command),
             ],
             "Service": [
@@ -144,12 +145,19 @@ def _common(
     ]
 
 
-def _secrets(owner: str, secrets: Iterable[str], whose: str) -> list[Line]:
+def _secrets(
+    owner: str,
+    secrets: Iterable[str],
+    whose: str,
+    further: Mapping[str, str] = MappingProxyType({}),
+) -> list[Line]:
+    """Return where each secret is found, and which are found at `further` paths too."""
     uid, gid = whose.split(":")
     rights = f"uid={uid},gid={gid},mode=0400"
+    targets = [(f"{SECRETS_FOLDER}/{name}", name) for name in sorted(secrets)]
     return [
-        ("Secret", f"{secret_name(owner, name)},type=mount,target={SECRETS_FOLDER}/{name},{rights}")
-        for name in sorted(secrets)
+        ("Secret", f"{secret_name(owner, name)},type=mount,target={path},{rights}")
+        for path, name in [*targets, *sorted(further.items())]
     ]
 
 

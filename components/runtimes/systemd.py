@@ -69,6 +69,7 @@ class Systemd(Runtime):
         cures = {
             "networks": "it is on the host's own network: give it addresses of the loopback",
             "volumes": "let it have a folder by Systemd(state_mode=...), or run it as a container",
+            "secret_paths": "NAME_FILE says where each secret is; leave it out",
             "registry": "there is no image to pull; leave it out",
             "user": "it has an account by name: name it with Systemd(user=...)",
             "keep_images": "say with ArtefactArgs(keep=...) how many artefacts stay",

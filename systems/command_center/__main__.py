@@ -20,7 +20,7 @@ from components.site import Site, SiteArgs
 from components.site_access import BasicAuth
 from components.site_routes import PathRoute
 from components.static_app import StaticApp, StaticAppArgs
-from systems.command_center import contract, gates, monitoring, names
+from systems.command_center import contract, gates, grafana, monitoring, names, pgadmin
 from systems.command_center import networks as net
 from systems.command_center import services as parts
 from systems.command_center.config import CommandCenterConfig
@@ -47,14 +47,13 @@ HostFirewall("firewall", HostFirewallArgs(host=host, rules=rules))
 
 networks = net.declare(host)
 protect = config.postgres.protect
-memory_mib = config.postgres.memory_mib
 postgres = PostgresServer(
     "postgres",
     PostgresServerArgs(
         host=host,
         image=config.postgres.image,
         network=networks.data,
-        memory_mib=memory_mib,
+        memory_mib=config.postgres.memory_mib,
         protect=protect,
     ),
 )
@@ -82,7 +81,11 @@ migrations = DatabaseMigrations(
 )
 checked = gates.declare(config, database, migrations)
 services = parts.declare(host, agreed, networks, checked)
-prometheus, alertmanager = monitoring.declare(config, host, agreed, networks)
+operated = [
+    *monitoring.declare(config, host, agreed, networks),
+    *pgadmin.declare(config, host, agreed, networks),
+    *grafana.declare(config, host, agreed, networks),
+]
 
 # The way in.
 dns = []
@@ -99,12 +102,11 @@ proxy = ReverseProxy(
     "proxy",
     ReverseProxyArgs(host=host, acme_email=config.acme.email, acme_directory=config.acme.directory),
 )
-source = LocalSource(path="page")
 page = StaticApp(
     "page",
     StaticAppArgs(
         proxy=proxy,
-        artefact=Artefact("page", ArtefactArgs(host=host, source=source)),
+        artefact=Artefact("page", ArtefactArgs(host=host, source=LocalSource(path="page"))),
         single_page=True,
         environment={"VITE_SUPABASE_URL": f"https://{config.domain}"},
         published={"VITE_SUPABASE_ANON_KEY": agreed.jwt.keys[names.ANON]},
@@ -129,8 +131,7 @@ site = Site(
             ),
             PathRoute(path="/s3", app=services.objects, strip_prefix=True, public=True),
             PathRoute(path="/mail", app=services.mail, strip_prefix=True),
-            PathRoute(path="/prometheus", app=prometheus),
-            PathRoute(path="/alertmanager", app=alertmanager),
+            *operated,
         ],
         redirects_from=config.site.redirects_from,
         hsts_seconds=config.site.hsts_seconds,

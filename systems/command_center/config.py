@@ -51,11 +51,33 @@ class Jwt(Part):
 
 
 class Tool(Part):
-    """A part of monitoring."""
+    """What operators look through."""
 
     image: Image = Field(examples=["prom/prometheus:v2.42.0"])
     """Its image."""
     memory_mib: Mib = 64
+    """Its memory limit in MiB."""
+
+
+class PgAdmin(Tool):
+    """A look into the database, as a user that reads."""
+
+    image: Image = Field(examples=["dpage/pgadmin4:9.18"])
+    """Its image."""
+    memory_mib: Mib = 256
+    """Its memory limit in MiB."""
+    email: Email = Field(examples=["ops@example.com"])
+    """Its account; the password is made by the program."""
+
+
+class Grafana(Tool):
+    """Dashboards of what Prometheus has measured."""
+
+    enabled: Flag = False
+    """Whether there is one; the local cloud has no image of it."""
+    image: Image = Field("grafana/grafana:11.6.0", examples=["grafana/grafana:11.6.0"])
+    """Its image."""
+    memory_mib: Mib = 256
     """Its memory limit in MiB."""
 
 
@@ -94,7 +116,7 @@ class Postgres(parts.Postgres):
 
 
 class Admin(Part):
-    """Who sees mail and monitoring, beside users of the platform."""
+    """Who sees mail, monitoring and pgAdmin, beside users of the platform."""
 
     username: Login = "operator"
     """The account; its password is made by the program."""
@@ -122,6 +144,8 @@ class SecretRotation(Part):
     """The secret of the key to the objects."""
     admin: Rotation = 1
     """The password of `admin.username`."""
+    pgadmin: Rotation = 1
+    """The password of `pgadmin.email`; what its account has kept in pgAdmin is gone."""
 
 
 class CommandCenterConfig(Settings):
@@ -143,6 +167,8 @@ class CommandCenterConfig(Settings):
     objects: Service
     """The S3 gateway and what is behind it."""
     monitoring: Monitoring
+    pgadmin: PgAdmin
+    grafana: Grafana = Grafana()
     admin: Admin = Admin()
     checks: Checks = Checks()
     postgres: Postgres = Postgres()

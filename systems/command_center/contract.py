@@ -59,13 +59,15 @@ class Contract:
     migrator: DatabaseUser
     """Makes Auth's schema, in a job of each release."""
     users: Mapping[str, DatabaseUser]
-    """By whom auth, rest, realtime and the exporter act."""
+    """By whom auth, rest, realtime, the exporter and pgAdmin act."""
     mail_key: Secret
     """Opens the mail server's API."""
     objects_key: Secret
     """Signs requests for objects."""
     admin_password: Secret
-    """Of the account that sees mail and monitoring."""
+    """Of the account that sees mail, monitoring and pgAdmin."""
+    pgadmin_password: Secret
+    """Of pgAdmin's own account."""
 
     def variables(self, name: Name) -> dict[str, str]:
         """Return the plain values of a service."""
@@ -171,6 +173,7 @@ class Contract:
             "mail": self.mail_key.value,
             "objects": self.objects_key.value,
             "admin": self.admin_password.value,
+            "pgadmin": self.pgadmin_password.value,
         }
 
     def _url(self, name: str) -> Secret:
@@ -208,15 +211,17 @@ def agree(config: "CommandCenterConfig", database: Database) -> Contract:
     )
 
     def user(name: str, access: Access, connections: int = _CONNECTIONS) -> DatabaseUser:
+        # Another rotation is another user: while releases change, each has its own (docs/adr/0025).
+        number = rotation.database
         return DatabaseUser(
-            name.replace("_", "-"),
+            f"{name.replace('_', '-')}-{number}",
             DatabaseUserArgs(
                 database=database,
-                name=name,
+                name=f"{name}_{number}",
                 access=access,
                 roles=roles if access == "request" else None,
                 connection_limit=connections,
-                rotation=rotation.database,
+                rotation=number,
             ),
         )
 
@@ -234,8 +239,10 @@ def agree(config: "CommandCenterConfig", database: Database) -> Contract:
             "rest": user("authenticator", "request"),
             "realtime": user("realtime_listener", "request"),
             "exporter": user("postgres_exporter", "read_only", 3),
+            "pgadmin": user("pgadmin_reader", "read_only", 10),
         },
         mail_key=generated("mail-key", rotation.mail),
         objects_key=generated("objects-key", rotation.objects),
         admin_password=generated("admin-password", rotation.admin),
+        pgadmin_password=generated("pgadmin-password", rotation.pgadmin),
     )

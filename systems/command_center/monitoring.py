@@ -6,6 +6,7 @@ from components import secrets
 from components.app import App, AppArgs
 from components.health import HealthCheck
 from components.host import Host
+from components.site_routes import PathRoute
 from components.worker import Worker, WorkerArgs
 
 from . import monitoring_files as files
@@ -22,8 +23,8 @@ FIGURES_MIB, SILENCES_MIB = 128, 16
 
 def declare(
     config: "CommandCenterConfig", host: Host, agreed: Contract, networks: Networks
-) -> tuple[App, App]:
-    """Return Prometheus and Alertmanager, which are pages too."""
+) -> list[PathRoute]:
+    """Return the pages of Prometheus and Alertmanager."""
     watch, domain = config.monitoring, config.domain
     plain, password = agreed.exporter()
     Worker(
@@ -88,11 +89,14 @@ def declare(
             health=HealthCheck(path=f"{files.PREFIXES['prometheus']}/-/ready"),
             command=files.prometheus_command(domain, FIGURES_MIB),
             secrets={
-                files.PROMETHEUS: secrets.plain(files.prometheus(domain)),
+                files.PROMETHEUS: secrets.plain(
+                    files.prometheus(domain, grafana=config.grafana.enabled)
+                ),
                 files.ALERTS: secrets.plain(files.alerts()),
             },
             tmpfs_mib={files.KEPT: FIGURES_MIB},
             networks=[networks.metrics],
         ),
     )
-    return prometheus, alertmanager
+    apps = {"prometheus": prometheus, "alertmanager": alertmanager}
+    return [PathRoute(path=files.PREFIXES[name], app=app) for name, app in apps.items()]

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from . import names
+from . import names, queries
 
 PROMETHEUS, ALERTS = "PROMETHEUS_YML", "ALERTS_YML"
 ALERTMANAGER, BLACKBOX = "ALERTMANAGER_YML", "BLACKBOX_YML"
@@ -13,6 +13,8 @@ ALERTMANAGER, BLACKBOX = "ALERTMANAGER_YML", "BLACKBOX_YML"
 FOLDER = "/run/secrets"
 KEPT = "/tmp"  # noqa: S108 - the container's own
 """Where figures and silences are kept: the one folder that every image lets everybody write to."""
+PROMETHEUS_AT = "prometheus:9090"
+"""Where others find Prometheus."""
 SERVICES = ("auth", "rest", "realtime", "mail")
 TARGETS: Mapping[str, str] = {
     **{name: f"{name}:8000" for name in SERVICES},
@@ -26,9 +28,10 @@ PREFIXES = {"alertmanager": "/alertmanager", "prometheus": "/prometheus"}
 """Below which path of the site each is served, and serves."""
 
 
-def prometheus(domain: str) -> str:
-    """Return Prometheus's settings."""
-    jobs = [_job(name, target) for name, target in TARGETS.items()]
+def prometheus(domain: str, *, grafana: bool = False) -> str:
+    """Return Prometheus's settings; Grafana is watched where there is one."""
+    targets = {**TARGETS, **({"grafana": f"grafana:{names.GRAFANA_PORT}"} if grafana else {})}
+    jobs = [_job(name, target) for name, target in targets.items()]
     return _text(
         {
             "global": {
@@ -72,37 +75,37 @@ def alertmanager(sender: str, alerts_to: str) -> str:
 
 def alerts() -> str:
     """Return when somebody is told."""
-    free_memory = "node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes"
-    disk = 'node_filesystem_{0}_bytes{{mountpoint="/"}}'
-    free_disk = f"{disk.format('avail')} / {disk.format('size')}"
-    late = 'rate(http_request_duration_seconds_bucket{service="rest"}[5m])'
     rules = [
         _alert("PostgreSQLDown", "pg_up == 0 or absent(pg_up)", "1m", "the database is down"),
         _alert("ServiceDown", "up == 0", "1m", "{{ $labels.job }} does not answer"),
         _alert(
             "APILatency",
-            f"histogram_quantile(0.95, sum by (le) ({late})) > 1",
+            f"{queries.API_P95_SECONDS} > 1",
             "5m",
             "one request of twenty to the API takes longer than a second",
         ),
         _alert(
             "RLSViolation",
-            "increase(row_security_violations_total[5m]) > 10",
+            f"{queries.ROWS_REFUSED} > 10",
             "0m",
             "row security refused more than ten rows in five minutes",
         ),
         _alert(
             "CPU",
-            '1 - avg(rate(node_cpu_seconds_total{mode="idle"}[5m])) > 0.9',
+            f"{queries.CPU_BUSY} > 0.9",
             "10m",
             "the processors are busy",
         ),
-        _alert("Memory", f"{free_memory} < 0.1", "10m", "less than a tenth of memory is free"),
-        _alert("Disk", f"{free_disk} < 0.15", "10m", "less than a seventh of the disk is free"),
+        _alert(
+            "Memory", f"{queries.MEMORY_FREE} < 0.1", "10m", "less than a tenth of memory is free"
+        ),
+        _alert(
+            "Disk", f"{queries.DISK_FREE} < 0.15", "10m", "less than a seventh of the disk is free"
+        ),
         _alert("SiteDown", "probe_success == 0", "2m", "the site does not answer from outside"),
         _alert(
             "CertificateExpiry",
-            "probe_ssl_earliest_cert_expiry - time() < 14 * 86400",
+            f"{queries.CERTIFICATE_SECONDS} < 14 * 86400",
             "1h",
             "the certificate ends in less than two weeks, and was not renewed",
         ),

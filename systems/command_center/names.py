@@ -10,10 +10,14 @@ OBJECTS_KEY = "command-center"
 OBJECTS_FIGURES_PORT = 9102
 """Where the S3 gateway tells its figures, to Prometheus alone."""
 SMTP_PORT = 2525
+GRAFANA_PORT = 3000
+"""Where Grafana listens in its container."""
 PORTS = {
     "rest": 3000,
+    "grafana": 3001,
     "realtime": 4000,
     "mail": 5000,
+    "pgadmin": 5050,
     "objects": 8333,
     "prometheus": 9090,
     "alertmanager": 9093,

@@ -12,7 +12,7 @@ from .names import RESERVED
 if TYPE_CHECKING:
     from components.config.parts import Images, Postgres, Redis, Server
 
-    from .config import Auth, Jwt, Mail, Monitoring, Service, Tool
+    from .config import Auth, Grafana, Jwt, Mail, Monitoring, PgAdmin, Service, Tool
 
 SOONEST = datetime.timedelta(days=30)
 """Keys that end sooner would surprise whoever uses them."""
@@ -34,6 +34,8 @@ def containers_fit(
     postgres: "Postgres",
     redis: "Redis",
     monitoring: "Monitoring",
+    pgadmin: "PgAdmin",
+    grafana: "Grafana",
     auth: "Auth",
     rest: "Service",
     realtime: "Service",
@@ -47,6 +49,8 @@ def containers_fit(
     released: dict[str, Service | Tool] = {
         **_services(auth, rest, realtime, mail, objects),
         **{f"monitoring.{key}": tool for key, tool in monitoring.tools().items()},
+        "pgadmin": pgadmin,
+        **({"grafana": grafana} if grafana.enabled else {}),
     }
     lasting: dict[str, Postgres | Redis] = {"postgres": postgres, "redis": redis}
     named = {

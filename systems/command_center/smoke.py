@@ -23,7 +23,7 @@ _UPGRADE = {
 }
 WATCHED_SECONDS = 40
 """Within this time Prometheus has asked again whom it has asked too early."""
-CLOSED = ("/mail/messages", "/prometheus/-/ready", "/alertmanager/-/ready")
+CLOSED = ("/mail/messages", "/prometheus/-/ready", "/alertmanager/-/ready", "/admin/login")
 
 
 class Platform:
@@ -176,6 +176,11 @@ def _of_the_rest(platform: Platform) -> list[Check]:
         equal("not seen well", platform.unwatched(), [])
         return "every target is up, and the site answers from outside"
 
+    def pgadmin() -> str:
+        answer = site.request("GET", "/admin/login", headers=platform.admin).raise_for_status()
+        equal("asks for a login", "authSources" in answer.text, expected=True)
+        return "its login page opens for who knows the password"
+
     def closed() -> str:
         for path in CLOSED:
             equal(f"status of {path}", site.request("GET", path).status_code, 401)
@@ -186,5 +191,6 @@ def _of_the_rest(platform: Platform) -> list[Check]:
         Check(name="an object is put, got and removed, with a signature only", probe=objects),
         Check(name="mail of Auth is accepted", probe=mail),
         Check(name="everything is watched", probe=monitoring),
-        Check(name="mail and monitoring are closed to strangers", probe=closed),
+        Check(name="pgAdmin opens", probe=pgadmin),
+        Check(name="mail, monitoring and pgAdmin are closed to strangers", probe=closed),
     ]

@@ -327,6 +327,10 @@ def network(host: Host) -> PrivateNetwork:
         (lambda host: {"networks": [network(host)]}, "networks: a unit has none; it is on"),
         (lambda _: {"user": "1:1"}, "user: a unit has none; it has an account by name: name it"),
         (lambda _: {"keep_images": 0}, "keep_images: a unit has none; say with ArtefactArgs"),
+        (
+            lambda _: {"secrets": {"A": given()}, "secret_paths": {"/etc/a": "A"}},
+            "secret_paths: a unit has none; NAME_FILE says where",
+        ),
         (lambda _: {"tmpfs_mib": {"/a b": 1}}, "tmpfs_mib: '/a b' is no plain path"),
         (lambda _: {"image": "web:1"}, "image, artefact: exactly one of both"),
         (lambda _: {"artefact": None}, "image, artefact: exactly one of both"),

@@ -6,7 +6,10 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import hcloud
 import pytest
@@ -18,14 +21,19 @@ from websockets.sync.client import ClientConnection, connect
 from homeport import smoke, stacks
 from homeport.cloud import served
 from homeport.cloud.instance import Cloud
+from systems.command_center import dashboards
 from systems.command_center.names import BUCKET, PORTS
 from systems.command_center.smoke import Platform
 from tests.e2e.conftest import until
 from tests.e2e.deployed import Deployed, left, open_ports
 from tests.e2e.load import Load
 from tests.e2e.starter.browsing import browser
+from tests.e2e.systems.pgadmin import PgAdmin
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
+OPERATOR = "ops@center.example.com"
+ADDRESS = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+"""What `docker inspect` is asked for."""
 REST = "ghcr.io/homeport/rest-standin:1.0.0"
 
 
@@ -74,17 +82,16 @@ def test_only_ssh_http_and_https_answer_from_outside(center: Deployed) -> None:
 
 def test_the_database_and_redis_are_reached_by_those_who_need_them_only(center: Deployed) -> None:
     containers = running(center)
-    address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
     reached = {}
     for server, port in (("postgres", 5432), ("redis", 6379)):
-        where = center.console(f"docker inspect -f '{address}' {containers[server]}").strip()
+        where = center.console(f"docker inspect -f '{ADDRESS}' {containers[server]}").strip()
         tries = "\n".join(
             f"docker exec {name} timeout 3 bash -c '</dev/tcp/{where}/{port}' 2>/dev/null "
             f"&& echo {short} &"
             for short, name in containers.items()
         )
         reached[server] = set(center.console(f"{tries}\nwait").split()) - {server}
-    assert reached["postgres"] == {"auth", "rest", "realtime", "postgres-exporter"}
+    assert reached["postgres"] == {"auth", "rest", "realtime", "postgres-exporter", "pgadmin"}
     assert reached["redis"] == set()
     assert {"mail", "objects", "prometheus", "alertmanager", "node-exporter"} <= set(containers)
 
@@ -106,6 +113,32 @@ def test_migrations_are_recorded_and_no_service_is_a_superuser(center: Deployed)
         "WHERE client_addr IS NOT NULL AND rolsuper",
     )
     assert users == ""
+
+
+def opened_in_pgadmin(center: Deployed) -> dict[str, Any]:
+    """Log in to pgAdmin and open its server; return who it is there."""
+    seen = platform(center)
+    with seen.site.visit() as visit:
+        tool = PgAdmin(visit, seen.admin)
+        assert tool.log_in(OPERATOR, seen.keys["pgadmin"])
+        opened = tool.connected()
+    assert (opened["db"], opened["version"] // 10_000) == ("command_center", 15)
+    return dict(opened["user"])
+
+
+def test_an_operator_opens_the_database_in_pgadmin_as_somebody_who_only_reads(
+    center: Deployed,
+) -> None:
+    seen = platform(center)
+    with seen.site.visit() as stranger:
+        assert not PgAdmin(stranger, seen.admin).log_in(OPERATOR, "another password")
+    user = opened_in_pgadmin(center)
+    assert user["name"] == "pgadmin_reader_1"
+    powers = ("is_superuser", "can_create_role", "can_create_db")
+    assert [user[power] for power in powers] == [False] * 3
+    may = "has_table_privilege('pgadmin_reader_1', 'public.notes', '{}')"
+    asked = ", ".join(may.format(what) for what in ("SELECT", "INSERT", "UPDATE", "DELETE"))
+    assert sql(center, f"SELECT {asked}").strip() == "t|f|f|f"
 
 
 @contextlib.contextmanager
@@ -168,10 +201,27 @@ def test_what_row_security_refuses_is_counted_and_told_by_mail(center: Deployed)
     shown = {**seen.admin, "X-Server-API-Key": seen.keys["mail"]}
 
     def told() -> bool:
-        kept = seen.site.request("GET", "/mail/messages?to=ops@center.example.com", headers=shown)
+        kept = seen.site.request("GET", f"/mail/messages?to={OPERATOR}", headers=shown)
         return any("RLSViolation" in message["subject"] for message in kept.json())
 
     until(told, 120, "a mail about refused rows")
+
+
+def test_prometheus_has_figures_for_every_line_of_every_dashboard(center: Deployed) -> None:
+    seen = platform(center)
+
+    def asked(query: str) -> int:
+        where = f"/prometheus/api/v1/query?{urlencode({'query': query})}"
+        answer = seen.site.request("GET", where, headers=seen.admin).raise_for_status()
+        return len(answer.json()["data"]["result"])
+
+    lines = {
+        f"{title}: {panel.title}: {name}": query
+        for title, panels in dashboards.DASHBOARDS.items()
+        for panel in panels
+        for name, query in panel.lines.items()
+    }
+    assert [line for line, query in lines.items() if not asked(query)] == []
 
 
 def test_a_table_without_row_security_ends_the_deploy_and_the_old_release_serves(
@@ -189,15 +239,53 @@ def test_a_table_without_row_security_ends_the_deploy_and_the_old_release_serves
     sql(center, "DROP TABLE public.open_to_all")
 
 
-def test_a_release_under_load_loses_no_request_and_no_object(center: Deployed) -> None:
-    site, path = center.site, f"/s3/{BUCKET}/kept"
-    before = platform(center).store("PUT", path, b"kept").raise_for_status()
-    with Load(site.address, site.hostname, str(site.ca_file), path="/api/", rate=15) as seen:
-        center.up(objects__memory_mib=160)
+OPENER = """
+address=$(docker inspect -f '{address}' {postgres})
+runs() {{ [ -n "$(docker ps -q --filter name={release})" ]; }}
+opens() {{
+    echo '{password}' | docker exec -i {postgres} sh -c 'read -r PGPASSWORD; export PGPASSWORD
+        exec psql -X -q -At -h "$0" -U authenticator_1 -c "SELECT 1" command_center' "$address"
+}}
+tried=0 refused=0
+while runs && [ $tried -lt 3000 ]; do
+    tried=$((tried + 1))
+    opens >/dev/null 2>&1 || {{ runs && refused=$((refused + 1)); }}
+done
+echo $tried $refused
+"""
+"""Opens connections as the old release does, one after the other, as long as that is there."""
+
+
+def test_a_release_with_new_database_passwords_under_load_loses_no_request_no_connection_and_no_object(
+    center: Deployed,
+) -> None:
+    site, containers = center.site, running(center)
+    opener = OPENER.format(
+        address=ADDRESS,
+        postgres=containers["postgres"],
+        release=containers["rest"],
+        password=center.generated("authenticator-1-password"),
+    )
+    path, kept = "/api/announcements", f"/s3/{BUCKET}/kept"
+    before = platform(center).store("PUT", kept, b"kept").raise_for_status()
+    with (
+        ThreadPoolExecutor() as pool,
+        Load(site.address, site.hostname, str(site.ca_file), path=path, rate=15) as seen,
+    ):
+        opened = pool.submit(center.console, "sh -s", opener)
+        center.up(secret_rotation__database=2, objects__memory_mib=160)
         until(lambda: len(seen.releases) > 1, 60, "an answer of the new release")
     assert seen.lost == {}
     assert center.outputs()["release"] in seen.releases
-    after = platform(center).store("GET", path)
+    tried, refused = map(int, opened.result().split())
+    assert (tried > 10, refused) == (True, 0)
+    logins = sql(center, "SELECT rolname FROM pg_roles WHERE rolcanlogin ORDER BY 1").split()
+    assert logins == [
+        *("auth_migrator_2", "auth_users_2", "authenticator_2", "pgadmin_reader_2"),
+        *("postgres", "postgres_exporter_2", "realtime_listener_2"),
+    ]
+    assert opened_in_pgadmin(center)["name"] == "pgadmin_reader_2"
+    after = platform(center).store("GET", kept)
     assert after.content == b"kept"
     assert after.headers["x-release"] != before.headers["x-release"]
 

@@ -2,6 +2,7 @@
 
 import datetime
 import functools
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,22 @@ import yaml
 
 from components.config.reference import markdown
 from components.jwt_keys import ALGORITHM
-from systems.command_center import contract, monitoring_files, names
+from systems.command_center import contract, grafana, monitoring_files, names
 from systems.command_center.config import CommandCenterConfig
 from tests.bad_config import CANARY
 from tests.recorder import Deployment, reveal
 from tests.stacks.systems.shipped import STACKS, System, document
 
+SYSTEM = "command-center-production-"
+DIGEST = "@sha256:" + "0" * 64
+USER = "homeport:database:DatabaseUser"
+LOGINS = {
+    "auth": "auth-users",
+    "rest": "authenticator",
+    "realtime": "realtime-listener",
+    "postgres-exporter": "postgres-exporter",
+    "pgadmin": "pgadmin-reader",
+}
 SERVICES = {name: {"image": f"ghcr.io/center/{name}:1.0.0"} for name in contract.NAMES}
 TOOLS = (
     "prometheus",
@@ -37,6 +48,7 @@ GOOD: dict[str, Any] = {
         **{name: {"image": f"prom/{name.replace('_', '-')}:v1.0.0"} for name in TOOLS},
         "alerts_to": "ops@example.org",
     },
+    "pgadmin": {"image": "dpage/pgadmin4:9.18", "email": "ops@example.org"},
 }
 CENTER = System(name="command-center", load=CommandCenterConfig.load, secrets={}, good=GOOD)
 
@@ -74,7 +86,7 @@ def test_only_these_share_a_network_with_the_database_and_it_has_no_way_out() ->
         for name, inputs in containers(made).items()
         if network in [each["name"] for each in inputs["networksAdvanced"]]
     }
-    assert joined == {"postgres", "auth", "rest", "realtime", "postgres-exporter"}
+    assert joined == {"postgres", "auth", "rest", "realtime", "postgres-exporter", "pgadmin"}
     networks = {
         each.inputs["name"]: each.inputs for each in made.of_type("docker:index/network:Network")
     }
@@ -85,7 +97,7 @@ def test_only_these_share_a_network_with_the_database_and_it_has_no_way_out() ->
 def test_what_has_no_page_publishes_no_port() -> None:
     found = containers(shipped("production"))
     published = {name for name, inputs in found.items() if inputs.get("ports")}
-    assert published == {*contract.NAMES, "prometheus", "alertmanager"}
+    assert published == {*contract.NAMES, "prometheus", "alertmanager", "pgadmin"}
 
 
 def secret_file(made: Deployment, app: str, name: str) -> str:
@@ -128,6 +140,24 @@ def test_a_rotation_of_the_jwt_secret_reaches_every_service_and_the_page_in_one_
     assert changed == {"auth", "rest", "realtime", "page"}
 
 
+def test_new_passwords_of_the_database_are_new_users_of_whom_no_old_release_knows() -> None:
+    before = releases(shipped("production"))
+    config = CENTER.config("production")
+    config["command-center:secret_rotation"]["database"] = 2
+    made = CENTER.run("production", config=config)
+    changed = {name for name, release in before.items() if releases(made)[name] != release}
+    assert changed == {"auth", "rest", "realtime", "pgadmin"}
+    kept = {each.urn for each in shipped("production").of_type(USER)}
+    added = {each.urn for each in made.of_type(USER)}
+    assert len(added) == len(kept) == 6
+    assert not kept & added
+    for each in made.of_type("docker:index/container:Container"):
+        app = re.sub(r"-[0-9a-f]{8}.*", "", each.name)
+        if app in LOGINS:
+            role = made.one("Command", f"{LOGINS[app]}-2-login")
+            assert role.urn in each.options.dependencies, each.name
+
+
 def releases(made: Deployment) -> dict[str, str]:
     found = {}
     for kind in ("homeport:app:App", "homeport:static_app:StaticApp"):
@@ -163,26 +193,30 @@ def test_nobody_acts_as_the_superuser_and_requests_take_roles() -> None:
         ("realtime", "DATABASE_URL"),
     ):
         assert "//postgres:" not in secret_file(made, app, name)
-    assert secret_file(made, "rest", "PGRST_DB_URI").startswith("postgresql://authenticator:")
-    role = document(made, "authenticator-role")["up"][0]["sql"]
-    assert 'GRANT "command_center_request" TO "authenticator";' in role
+    assert secret_file(made, "rest", "PGRST_DB_URI").startswith("postgresql://authenticator_1:")
+    role = document(made, "authenticator-1-role")["up"][0]["sql"]
+    assert 'GRANT "command_center_request" TO "authenticator_1";' in role
+
+
+def block_of_site(made: Deployment, path: str) -> str:
+    """What Caddy is told of a path."""
+    (file,) = document(made, "site-site")["files"]
+    _, _, after = file["content"].partition(f"path /{path} /{path}/*")
+    return str(after.partition("handle ")[2].partition("\n\t\thandle")[0])
 
 
 def test_the_site_leads_each_path_to_its_service_and_closes_what_operators_see() -> None:
     made = shipped("production")
-    (file,) = document(made, "site-site")["files"]
-    text = file["content"]
     blocks = {
-        path: text.partition(f"path /{path} /{path}/*")[2]
-        .partition("handle ")[2]
-        .partition("\n\t\thandle")[0]
-        for path in ("api", "auth", "realtime", "s3", "mail", "prometheus", "alertmanager")
+        path: block_of_site(made, path)
+        for path in ("api", "auth", "realtime", "s3", "mail", "prometheus", "alertmanager", "admin")
     }
     stripped = {path for path, block in blocks.items() if "uri strip_prefix" in block}
     closed = {path for path, block in blocks.items() if "basicauth" in block}
     assert stripped == {"api", "auth", "realtime", "s3", "mail"}
-    assert closed == {"mail", "prometheus", "alertmanager"}
-    assert "encode zstd gzip" in text
+    assert closed == {"mail", "prometheus", "alertmanager", "admin"}
+    (file,) = document(made, "site-site")["files"]
+    assert "encode zstd gzip" in file["content"]
 
 
 def test_prometheus_watches_every_service_and_tells_of_what_was_asked_for() -> None:
@@ -194,6 +228,66 @@ def test_prometheus_watches_every_service_and_tells_of_what_was_asked_for() -> N
     assert after["PostgreSQLDown"] == "1m"
     assert after["APILatency"] == "5m"
     assert {"RLSViolation", "CPU", "Memory", "Disk", "CertificateExpiry", "SiteDown"} <= set(after)
+
+
+def volume_of_pgadmin(made: Deployment) -> str:
+    (volume,) = [
+        each.inputs["name"]
+        for each in made.of_type("docker:index/volume:Volume")
+        if "-pgadmin-" in each.inputs["name"]
+    ]
+    return str(volume)
+
+
+def test_pgadmin_knows_the_database_by_a_user_that_reads_and_no_password_is_in_its_list() -> None:
+    made = shipped("production")
+    text = secret_file(made, "pgadmin", "PGADMIN_SERVER_JSON")
+    (server,) = json.loads(text)["Servers"].values()
+    user = server["Username"]
+    where = f"{server['Host']}:{server['Port']}:{server['MaintenanceDB']}:{user}:"
+    line = secret_file(made, "pgadmin", "PGPASS")
+    assert re.fullmatch(rf"{re.escape(where)}[A-Za-z0-9]{{40}}\n", line)
+    assert line.rpartition(":")[2].strip() not in text
+    role = document(made, "pgadmin-reader-1-role")["up"][0]["sql"]
+    assert f'GRANT "command_center_read_only" TO "{user}";' in role
+    assert "default_transaction_read_only = 'on'" in role
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("secret_rotation", "pgadmin", 2),
+        ("secret_rotation", "database", 2),
+        ("pgadmin", "email", "others@example.org"),
+        ("secret_rotation", "admin", 2),
+    ],
+)
+def test_what_pgadmin_reads_at_its_first_start_alone_begins_with_an_empty_volume(
+    section: str, key: str, value: object
+) -> None:
+    config = CENTER.config("production")
+    config[f"command-center:{section}"][key] = value
+    after = volume_of_pgadmin(CENTER.run("production", config=config))
+    assert (after == volume_of_pgadmin(shipped("production"))) == (key == "admin")
+
+
+def test_without_grafana_there_is_none_and_with_it_its_files_are_where_its_image_looks() -> None:
+    assert "grafana" not in containers(shipped("production"))
+    config = CENTER.config("production")
+    config["command-center:grafana"] |= {"enabled": True, "image": f"grafana/grafana:1.0{DIGEST}"}
+    made = CENTER.run("production", config=config)
+    inputs = containers(made)["grafana"]
+    found = {each["target"] for each in inputs["mounts"]}
+    assert found == {"/run/secrets", *grafana.files()}
+    assert (
+        "GF_SECURITY_ADMIN_PASSWORD__FILE=/run/secrets/GF_SECURITY_ADMIN_PASSWORD_"
+        in (inputs["envs"])
+    )
+    joined = {each["name"].removeprefix(SYSTEM) for each in inputs["networksAdvanced"]}
+    assert joined == {"metrics", "grafana"}
+    assert "basicauth" in block_of_site(made, "grafana")
+    watched = yaml.safe_load(secret_file(made, "prometheus", monitoring_files.PROMETHEUS))
+    assert "grafana" in {job["job_name"] for job in watched["scrape_configs"]}
 
 
 def test_every_variable_of_the_program_is_reserved() -> None:
@@ -217,7 +311,6 @@ def test_the_program_only_composes() -> None:
     assert len((CENTER.folder / "__main__.py").read_text().splitlines()) <= 150
 
 
-DIGEST = "@sha256:" + "0" * 64
 SOON = (datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=20)).isoformat()
 
 # Each: what is changed in the good configuration; the key that is named; a part of what is said.
@@ -267,6 +360,13 @@ BAD: list[tuple[str, str, str]] = [
     ("monitoring: {alerts_to: ops}", "monitoring.alerts_to", ""),
     ("monitoring: {loki: {image: 'grafana/loki:2.9.0'}}", "monitoring.loki", ""),
     ("monitoring: {node_exporter: null}", "monitoring.node_exporter", "is missing"),
+    ("pgadmin: null", "pgadmin", "is missing"),
+    ("pgadmin: {email: operator}", "pgadmin.email", ""),
+    ("pgadmin: {memory_mib: 2048}", "pgadmin.memory_mib", "fit"),
+    ("pgadmin: {password: x}", "pgadmin.password", ""),
+    ("grafana: {enabled: 'yes'}", "grafana.enabled", ""),
+    ("grafana: {enabled: true, memory_mib: 2048}", "grafana.memory_mib", "fit"),
+    ("grafana: {enabled: true, image: grafana}", "grafana.image", "has no tag"),
     ("admin: {username: 'a:b'}", "admin.username", "holds a colon"),
     ("admin: {password: x}", "admin.password", ""),
     ("checks: {isolation: 'yes'}", "checks.isolation", ""),
