@@ -88,7 +88,7 @@ class ReverseProxy(pulumi.ComponentResource):
         )
         self.ready = remote.files(
             name,
-            **self.server.installation(remote.system),
+            **self.server.installation(remote.system, made=remote.machine is not None),
             check=self.server.CHECK,
             then=[self.server.RELOAD],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[guard]),

@@ -47,7 +47,7 @@ def guard() -> Mapping[str, Any]:
     return {"configuration": CONFIGURATION, "command": SERVICE, "ports": [80, 443]}
 
 
-def installation(system: str) -> Mapping[str, Any]:  # noqa: ARG001 - other proxies need it
+def installation(system: str, *, made: bool) -> Mapping[str, Any]:  # noqa: ARG001 - others need it
     """Return what does not depend on the stack, so that several on one host share it."""
     return {
         "packages": ["caddy"],

@@ -47,9 +47,10 @@ def guard() -> Mapping[str, Any]:
     return {**about, "command": SERVICE, "package": "nginx-common", "ports": [80, 443]}
 
 
-def installation(system: str) -> Mapping[str, Any]:
+def installation(system: str, *, made: bool) -> Mapping[str, Any]:
     """Return what is beside the host's other sites, and the renewal of this stack's certificates.
 
+    Its main file, with room for more visitors, is ours only on a host that the stack made.
     The sites' file sorts last, so that a site of somebody else goes on answering for all names that
     nobody has.
     """
@@ -60,6 +61,7 @@ def installation(system: str) -> Mapping[str, Any]:
         "/etc/nginx/modules-enabled/99-homeport.conf": "main.conf",
         f"{SITES}zz-homeport": "sites.conf",
         f"{FOLDER}/site.inc": "site.inc",
+        **({CONFIGURATION: "nginx.conf"} if made else {}),
     }
     texts = {path: (ASSETS / "nginx" / name).read_text() for path, name in ours.items()}
     files = [

@@ -77,8 +77,13 @@ class Proxy(Protocol):
     def guard(self) -> Mapping[str, Any]:
         """Return what the tool `proxyguard` has to know."""
 
-    def installation(self, system: str) -> Mapping[str, Any]:
-        """Return what `Remote.files` puts on a host before the first site of a stack."""
+    def installation(self, system: str, *, made: bool) -> Mapping[str, Any]:
+        """Return what `Remote.files` puts on a host before the first site of a stack.
+
+        Args:
+            system: the stack.
+            made: whether the stack made the host, so that nothing on it is somebody else's.
+        """
 
     def refuse(self, plan: SitePlan) -> None:
         """Refuse what this proxy cannot do.

@@ -251,7 +251,7 @@ def test_the_certificates_of_two_stacks_are_apart() -> None:
 
 
 def test_the_site_of_somebody_else_that_answers_for_all_names_goes_on_doing_so() -> None:
-    files = nginx.installation("shop-staging")["files"]
+    files = nginx.installation("shop-staging", made=True)["files"]
     ours = [file for file in files if file.path.startswith(nginx.SITES)]
     assert [file.path for file in ours] == ["/etc/nginx/sites-enabled/zz-homeport"]
     assert "default_server" not in ours[0].content
@@ -259,17 +259,27 @@ def test_the_site_of_somebody_else_that_answers_for_all_names_goes_on_doing_so()
 
 def test_all_that_nginx_shares_with_other_sites_has_names_of_our_own() -> None:
     read = (nginx.SITES, nginx.FOLDER)
-    files = [f for f in nginx.installation("shop-staging")["files"] if f.path.startswith(read)]
+    files = [
+        f for f in nginx.installation("shop-staging", made=True)["files"] if f.path.startswith(read)
+    ]
     lines = [line for file in files for line in file.content.splitlines()]
     named = [line.split() for line in lines if line.startswith(("map ", "geo "))]
     assert len(named) > 5
     assert all(words[-2].startswith("$homeport_") for words in named)
 
 
+def test_the_main_file_of_nginx_is_ours_only_on_a_machine_that_the_stack_made() -> None:
+    paths = [
+        [file.path for file in nginx.installation("shop-staging", made=made)["files"]]
+        for made in (True, False)
+    ]
+    assert set(paths[0]) - set(paths[1]) == {nginx.CONFIGURATION}
+
+
 def test_both_proxies_know_the_same_endings_that_no_page_has() -> None:
     asked = next(
         file.content
-        for file in nginx.installation("shop-staging")["files"]
+        for file in nginx.installation("shop-staging", made=True)["files"]
         if file.path == f"{nginx.FOLDER}/static.conf"
     )
     (pattern,) = re.findall(r'"~\*(.*)" "";', asked)

@@ -1,7 +1,10 @@
 """What a site promises, asked from outside, the same for every proxy."""
 
+import contextlib
 import json
 import re
+import resource
+import socket
 
 import httpx
 import pytest
@@ -264,3 +267,12 @@ def test_only_the_proxy_and_ssh_listen_in_public(server: Server) -> None:
     public = {address for address in listening if not address.startswith(("127.", "[::1]:"))}
     own = {"53"} if server.name == "beside" else set()
     assert {address.rsplit(":", 1)[1] for address in public} == {"22", "80", "443"} | own
+
+
+def test_two_thousand_visitors_who_say_nothing_keep_nobody_out(nginx: Server) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with contextlib.ExitStack() as opened:
+        for _ in range(2000):
+            opened.enter_context(socket.create_connection((nginx.address, 80), timeout=30))
+        assert nginx.ask("/livez").status_code == 200
