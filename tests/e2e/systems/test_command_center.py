@@ -256,7 +256,7 @@ echo $tried $refused
 """Opens connections as the old release does, one after the other, as long as that is there."""
 
 
-def test_a_release_with_new_database_passwords_under_load_loses_no_request_no_connection_and_no_object(
+def test_new_database_passwords_under_load_lose_no_request_no_connection_and_no_object(
     center: Deployed,
 ) -> None:
     site, containers = center.site, running(center)
