@@ -13,8 +13,6 @@ ALERTMANAGER, BLACKBOX = "ALERTMANAGER_YML", "BLACKBOX_YML"
 FOLDER = "/run/secrets"
 KEPT = "/tmp"  # noqa: S108 - the container's own
 """Where figures and silences are kept: the one folder that every image lets everybody write to."""
-PROMETHEUS_AT = "prometheus:9090"
-"""Where others find Prometheus."""
 SERVICES = ("auth", "rest", "realtime", "mail")
 TARGETS: Mapping[str, str] = {
     **{name: f"{name}:8000" for name in SERVICES},
@@ -26,6 +24,8 @@ TARGETS: Mapping[str, str] = {
 """Where each tells its figures, by the name of the job."""
 PREFIXES = {"alertmanager": "/alertmanager", "prometheus": "/prometheus"}
 """Below which path of the site each is served, and serves."""
+PROMETHEUS_AT = "prometheus:9090"
+"""Where others find Prometheus."""
 
 
 def prometheus(domain: str, *, grafana: bool = False) -> str:

@@ -78,6 +78,7 @@ def test_the_id_is_eight_hexadecimal_digits_and_the_same_every_time() -> None:
         {"secrets": {"TOKEN": secret("2")}},
         {"secrets": {"OTHER": secret("1")}},
         {"secrets": {}},
+        {"secret_paths": {"/etc/token": "TOKEN"}},
         {"command": ["serve"]},
         {"user": "10002:10002"},
         {"network_names": ["data"]},
@@ -128,7 +129,7 @@ def test_every_setting_of_an_app_was_thought_of() -> None:
     known = (
         "host image artefact runtime memory_mib cpus environment secrets networks volumes user "
         "command tmpfs_mib jobs registry stop_seconds after revision health container_port port "
-        "drain_seconds graceful_stop keep_images contract side_ports"
+        "drain_seconds graceful_stop keep_images contract side_ports secret_paths"
     )
     assert {field.name for field in dataclasses.fields(AppArgs)} == set(known.split())
 
