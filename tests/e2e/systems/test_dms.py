@@ -8,6 +8,8 @@ from typing import Any
 import hcloud
 import psycopg
 import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from homeport import stacks
 from homeport.cloud.instance import Cloud
@@ -16,6 +18,7 @@ from systems.django_site import log_in
 from tests.e2e.conftest import until
 from tests.e2e.deployed import Deployed, left, open_ports
 from tests.e2e.load import Load
+from tests.e2e.starter.browsing import browser
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 FOLDER = "/opt/homeport/dms-staging"
@@ -155,6 +158,32 @@ def test_the_managing_command_acts_as_the_backend_and_for_root_alone(dms: Deploy
     assert "run it as root" in refused
 
 
+def test_the_page_lists_adds_and_removes_documents_in_a_browser(
+    dms: Deployed, tmp_path: Path
+) -> None:
+    attached = tmp_path / "attached.txt"
+    attached.write_text("by a browser")
+    with browser(dms.site, tmp_path) as page:
+        wait = WebDriverWait(page, 20)
+        page.get(f"https://{dms.site.hostname}/")
+        wait.until(lambda shown: shown.find_elements(By.LINK_TEXT, "Log in"))[0].click()
+        for name, value in login(dms).items():
+            page.find_element(By.NAME, name).send_keys(value)
+        page.find_element(By.CSS_SELECTOR, "form button").click()
+        wait.until(lambda shown: shown.find_elements(By.NAME, "title"))[0].send_keys("browsed")
+        page.find_element(By.NAME, "file").send_keys(str(attached))
+        page.find_element(By.CSS_SELECTOR, "form button").click()
+        listed = (By.XPATH, "//li[span='browsed']")
+        wait.until(lambda shown: shown.find_elements(*listed))
+        title = page.find_element(By.NAME, "title")
+        wait.until(lambda _: title.get_attribute("value") == "", "a form for the next document")
+        page.find_element(*listed).find_element(By.TAG_NAME, "button").click()
+        wait.until(lambda shown: not shown.find_elements(*listed))
+        said = page.get_log("browser")  # type: ignore[no-untyped-call] # selenium has no types there
+        refused = [each["message"] for each in said if "/favicon.ico" not in each["message"]]
+        assert refused == []
+
+
 def test_secrets_are_in_no_variable_and_no_unit(dms: Deployed) -> None:
     shown = dms.console(
         "systemctl cat 'dms-staging-*'; "
@@ -210,20 +239,20 @@ def test_a_release_under_load_loses_no_request_and_open_tabs_keep_their_files(
 ) -> None:
     before = dms.outputs()["release"]
     names = dms.site.request("GET", "/").text
-    old = names.partition('src="/assets/app-')[2].partition('"')[0]
+    old = names.partition('src="/assets/index-')[2].partition('"')[0]
     page = tmp_path / "page"
     shutil.copytree(dms.aim.project / "dist" / "page", page)
-    (page / "assets" / "app-0123456789ab.js").write_text("document.title = 'next';\n")
-    (page / "assets" / f"app-{old}").unlink()
+    (page / "assets" / "index-01234567.js").write_text("document.title = 'next';\n")
+    (page / "assets" / f"index-{old}").unlink()
     text = (page / "index.html").read_text()
-    (page / "index.html").write_text(text.replace(f"app-{old}", "app-0123456789ab.js"))
+    (page / "index.html").write_text(text.replace(f"index-{old}", "index-01234567.js"))
     with load(dms) as seen:
         dms.up(page__path=str(page), app__environment={"LOG_LEVEL": "WARNING"})
         until(lambda: len(seen.releases) > 1, 60, "an answer of the new release")
     assert seen.lost == {}
     assert {before, dms.outputs()["release"]} == set(seen.releases)
-    assert "app-0123456789ab.js" in dms.site.request("GET", "/").text
-    assert dms.site.request("GET", f"/assets/app-{old}").status_code == 200
+    assert "index-01234567.js" in dms.site.request("GET", "/").text
+    assert dms.site.request("GET", f"/assets/index-{old}").status_code == 200
     assert dms.broken() == []
 
 
