@@ -16,7 +16,7 @@ from homeport.cloud.instance import Cloud
 from homeport.cloud.names import MANAGED_POSTGRES
 from systems.django_site import log_in
 from tests.e2e.conftest import until
-from tests.e2e.deployed import Deployed, left, open_ports
+from tests.e2e.deployed import Deployed, left, open_ports, production
 from tests.e2e.load import Load
 from tests.e2e.starter.browsing import browser
 
@@ -290,23 +290,15 @@ def test_what_is_removed_leaves_no_trace_there_and_none_at_the_service(
 def test_production_needs_to_know_where_errors_go_before_anything_is_touched(
     cloud: Cloud, client: hcloud.Client
 ) -> None:
-    production = opened(cloud, "production")
-    refused = production.try_up(sentry__dsn=None)
+    made = opened(cloud, "production")
+    refused = made.try_up(sentry__dsn=None)
     assert refused.returncode != 0
     assert "dms:sentry.dsn: is missing" in refused.stdout + refused.stderr
-    assert left(client, production.system) == []
+    assert left(client, made.system) == []
 
 
 def test_production_comes_up_is_protected_and_goes_when_it_is_told_twice(
     cloud: Cloud, client: hcloud.Client
 ) -> None:
-    production = opened(cloud, "production")
-    try:
-        production.up()
-        assert production.broken() == []
-        assert "unchanged" in production.up()
-        production.is_protected()
-    finally:
-        production.up(server__protect=False)
-        production.destroy()
-    assert left(client, production.system) == []
+    with production(opened(cloud, "production"), client, server__protect=False):
+        pass
