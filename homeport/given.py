@@ -34,6 +34,8 @@ _SERVICES = {
     "existing_server": ("address", SHARED_SERVER),
 }
 """Parts that a local cloud has something for, and the field and value that name it."""
+_MADE = {"database": "database_server"}
+"""Parts that a stack makes itself, with the part that says so: what opens them is any password."""
 
 
 def keys(project: str, config: Mapping[str, Any]) -> Iterator[str]:
@@ -55,7 +57,8 @@ def fit(cloud: Cloud, project: str, config: dict[str, Any]) -> dict[str, str]:
     for part, key in SECRETS.items():
         about = config.get(f"{project}:{part}")
         field, service = _SERVICES.get(part, (None, None))
-        ours = about and (field is None or about.get(field) == service)
+        made = config.get(f"{project}:{_MADE.get(part)}")
+        ours = about and (field is None or about.get(field) == service or made)
         if ours and f"{project}:{key}" not in config:
             found[f"{project}:{key}"] = _secret(cloud, part)
     if f"{project}:existing_server_password" in found:

@@ -130,7 +130,7 @@ class Deployed:
         values = yaml.safe_load(file.read_text())
         for dotted, value in self.changes.items():
             section, _, key = dotted.partition("__")
-            target = values["config"][f"{self.aim.name}:{section}"]
+            target = values["config"].setdefault(f"{self.aim.name}:{section}", {})
             if value is GONE:
                 target.pop(key, None)
             else:

@@ -45,6 +45,22 @@ MATRIX = (
 )
 
 
+OWN_SERVER = {
+    "database__host": "db.dms.example.com",
+    "database_server__type": "cx23",
+    "database_server__location": "fsn1",
+    "database_server__image": "debian-13",
+    "database_server__protect": True,
+}
+"""Keys of a stack whose database lies on a server of its own."""
+WRONG_WAYS = {
+    "sslmode=disable": "no encryption",
+    "sslrootcert=/etc/ssl/certs/ca-certificates.crt": "certificate verify failed",
+    "user=postgres": "password authentication failed",
+}
+"""Ways to the database that are refused, each with a part of what is said."""
+
+
 def opened(cloud: Cloud, stack: str) -> Deployed:
     return Deployed(stacks.target("dms", stack, cloud.name))
 
@@ -100,6 +116,14 @@ def asked(dms: Deployed, sql: str) -> list[Any]:
     assert dms.aim.cloud
     with connection(dms, "homeport", "postgres", dms.aim.cloud.database_password) as there:
         return there.execute(sql.encode()).fetchall()
+
+
+def from_there(dms: Deployed, sql: str, way: str) -> str:
+    """Ask the database from the backend's server, in a way that differs from its own."""
+    file = f"PGSERVICEFILE=$(echo /opt/homeport/{dms.system}/postgres/*/*.conf)"
+    return dms.console(
+        f"{file} psql -XAtc '{sql}' 'service=server dbname=postgres {way}' 2>&1 || :"
+    )
 
 
 def documents(dms: Deployed, sql: str) -> list[Any]:
@@ -297,8 +321,21 @@ def test_production_needs_to_know_where_errors_go_before_anything_is_touched(
     assert left(client, made.system) == []
 
 
-def test_production_comes_up_is_protected_and_goes_when_it_is_told_twice(
+def test_production_comes_up_with_a_database_server_of_its_own_that_it_alone_reaches(
     cloud: Cloud, client: hcloud.Client
 ) -> None:
-    with production(opened(cloud, "production"), client, server__protect=False):
-        pass
+    made = opened(cloud, "production")
+    made.changes |= OWN_SERVER
+    with production(made, client, server__protect=False, database_server__protect=False):
+        server = client.servers.get_by_name(f"{made.system}-database")
+        assert server
+        assert server.public_net
+        assert server.public_net.ipv4
+        address = str(server.public_net.ipv4.ip)
+        assert open_ports(address, [22, 80, 443, 5432]) == [22]
+        query = "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        said = {way: from_there(made, query, way) for way in ("", *WRONG_WAYS)}
+        assert said.pop("") == "t|TLSv1.3\n"
+        assert [way for way, word in WRONG_WAYS.items() if word not in said[way]] == []
+        assert "does not match host name" in from_there(made, query, f"host={address}")
+        assert asked(made, "SELECT datname FROM pg_database WHERE datname LIKE 'dms_prod%'") == []
