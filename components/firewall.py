@@ -24,8 +24,8 @@ class Rule:
     """The protocol; `icmp` covers ICMPv6 too."""
     port: int | None = None
     """The port; none for ICMP."""
-    networks: Sequence[str] = ANYWHERE
-    """Who may, as CIDR networks."""
+    networks: Sequence[pulumi.Input[str]] = ANYWHERE
+    """Who may, as CIDR networks; one that this program makes is an Output."""
     comment: str = ""
     """What for."""
 
@@ -39,6 +39,8 @@ class Rule:
         if '"' in self.comment or "\n" in self.comment or len(self.comment) > 120:
             self._refuse("comment", self.comment, "one line, at most 120 letters, no quotes")
         for network in self.networks:
+            if not isinstance(network, str):
+                continue
             try:
                 ipaddress.ip_network(network)
             except ValueError as error:
@@ -131,7 +133,7 @@ class HostFirewall(pulumi.ComponentResource):
         super().__init__("homeport:firewall:HostFirewall", name, {}, opts)
         remote: Remote = args.host.remote
         spec = {
-            "ruleset": ruleset(table_name(remote.system), args.rules),
+            "ruleset": rendered(table_name(remote.system), args.rules),
             "table": table_name(remote.system),
             "trial_seconds": args.trial_seconds,
         }
@@ -162,6 +164,18 @@ def table_name(system: str) -> str:
     return f"homeport_{system.replace('-', '_')}"
 
 
+def rendered(table: str, rules: Sequence[Rule]) -> pulumi.Input[str]:
+    """Return the whole table, as soon as every network is known; at once when all of them are."""
+    if not any(isinstance(network, pulumi.Output) for rule in rules for network in rule.networks):
+        return ruleset(table, rules)
+
+    def known(networks: list[list[str]]) -> str:
+        pairs = zip(rules, networks, strict=True)
+        return ruleset(table, [dataclasses.replace(rule, networks=who) for rule, who in pairs])
+
+    return pulumi.Output.all(*(pulumi.Output.all(*rule.networks) for rule in rules)).apply(known)
+
+
 def ruleset(table: str, rules: Sequence[Rule]) -> str:
     """Return the whole table as nft reads it; loading it replaces the old one at once."""
     lines = [
@@ -190,7 +204,8 @@ def nft_rules(rule: Rule) -> list[str]:
     comment = f' comment "{rule.comment}"' if rule.comment else ""
     lines = []
     for version, word, icmp in ((4, "ip", "icmp"), (6, "ip6", "icmpv6")):
-        networks = [n for n in map(ipaddress.ip_network, rule.networks) if n.version == version]
+        known = map(ipaddress.ip_network, map(str, rule.networks))
+        networks = [network for network in known if network.version == version]
         if not networks:
             continue
         everyone = any(n.prefixlen == 0 for n in networks)

@@ -1,4 +1,4 @@
-"""A PostgreSQL server that somebody else runs, reached over TLS with its certificate checked.
+"""A PostgreSQL server on another machine, reached over TLS with its certificate checked.
 
 To databases and users it is like one of our own, except that no superuser makes them: a role with
 CREATEDB and CREATEROLE does, as managed services give it. Whoever runs it keeps its backups.
@@ -12,6 +12,7 @@ import pulumi_command as command
 
 from . import names, sql
 from .host import Host
+from .machine import Machine
 from .postgres_place import Connections
 from .proxies import checks
 from .remote import File
@@ -36,8 +37,11 @@ class ManagedPostgresArgs:
     """A role with CREATEDB and CREATEROLE; no superuser is needed."""
     password: Secret
     """Its password; root's alone on the host."""
-    ca_certificate: str | None = None
+    ca_certificate: pulumi.Input[str] | None = None
     """The authority that signs the server's certificate, as PEM; None are those of the host."""
+    server: Host | None = None
+    """The machine that it runs on, where this program has made that: what is made in it then goes
+    with that machine, and is made anew on the next."""
     max_connections: int = 100
     """Connections for all users together; a preview checks the users' limits against it."""
 
@@ -51,7 +55,8 @@ class ManagedPostgresArgs:
         checks.number("managed postgres: port", self.port, 1, 65_535)
         checks.number("managed postgres: max_connections", self.max_connections, 10, 100_000)
         sql.check_name("managed postgres: username", self.username)
-        if self.ca_certificate and "BEGIN CERTIFICATE" not in self.ca_certificate:
+        given = self.ca_certificate
+        if isinstance(given, str) and "BEGIN CERTIFICATE" not in given:
             msg = "managed postgres: ca_certificate: must be a certificate as PEM"
             raise ValueError(msg)
 
@@ -93,9 +98,12 @@ class ManagedPostgres(pulumi.ComponentResource):
         file = f"{folder}/{args.address}-{args.port}.conf"
         self.hostname, self.port, self.host = args.address, args.port, args.host
         self.connections = Connections(args.address, args.max_connections)
-        self.authorities = f"{folder}/ca.crt" if args.ca_certificate else SYSTEM_AUTHORITIES
-        self.place = {"service_file": file, "hostname": args.address}
         given = args.ca_certificate
+        # Beside those of the host: units see nothing of our own folder.
+        own_file = f"/etc/ssl/{remote.system}-{name}.crt"
+        self.authorities = SYSTEM_AUTHORITIES if given is None else own_file
+        self._server = args.server
+        self.place = {"service_file": file, "hostname": args.address}
         service = args.password.value.apply(
             lambda password: service_file(args, self.authorities, password)
         )
@@ -104,7 +112,7 @@ class ManagedPostgres(pulumi.ComponentResource):
             packages=["postgresql-client"],
             files=[
                 File(path=file, content=pulumi.Output.secret(service), mode=0o600),
-                *([File(path=self.authorities, content=given)] if given else []),
+                *([] if given is None else [File(path=self.authorities, content=given)]),
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -123,6 +131,11 @@ class ManagedPostgres(pulumi.ComponentResource):
         self.register_outputs(
             {"hostname": self.hostname, "port": self.port, "authorities": self.authorities}
         )
+
+    @property
+    def machine(self) -> Machine | None:
+        """What it goes with; None where somebody else runs it."""
+        return self._server.remote.machine if self._server else None
 
 
 def service_file(args: ManagedPostgresArgs, authorities: str, password: str) -> str:

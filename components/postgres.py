@@ -111,6 +111,8 @@ class PostgresServer(pulumi.ComponentResource):
     """How the host's tools find it."""
     data: pulumi.CustomResource
     """Its data; what is made in the server is made anew when this is replaced."""
+    machine = None
+    """None: it goes with its host."""
     connections: Connections
     """How many each user may open."""
     superuser = True

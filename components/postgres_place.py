@@ -6,6 +6,7 @@ from typing import Protocol
 import pulumi
 
 from .host import Host
+from .machine import Machine
 
 
 class Connections:
@@ -57,6 +58,10 @@ class DatabaseServer(Protocol):
 
         None says that it lies elsewhere, and outlives the host.
         """
+
+    @property
+    def machine(self) -> Machine | None:
+        """What it goes with, where that is another machine of the program than its host."""
 
     @property
     def ready(self) -> pulumi.Resource:

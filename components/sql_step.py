@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_command as command
 
+from .machine import bound_to
 from .postgres_place import DatabaseServer
 
 
@@ -40,7 +41,7 @@ def made_in(
     protect: bool | None = None,
 ) -> pulumi.ResourceOptions:
     """Return the options of what is made in a server, and made anew with another name or data."""
-    return pulumi.ResourceOptions(
+    own = pulumi.ResourceOptions(
         parent=parent,
         depends_on=depends_on,
         protect=protect,
@@ -49,3 +50,4 @@ def made_in(
         # The old one's removal must not hit what the new one made.
         delete_before_replace=True,
     )
+    return pulumi.ResourceOptions.merge(bound_to(server.machine), own)

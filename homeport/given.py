@@ -40,6 +40,8 @@ _SERVICES = {
     "google": ("endpoint", f"https://{GOOGLE_STANDIN}"),
 }
 """Parts that a local cloud has something for, and the field and value that name it."""
+_MADE = {"database": "database_server"}
+"""Parts that a stack makes itself, with the part that says so: what opens them is any password."""
 
 _ASKED_BY_APPS = ("media", "google")
 """Parts whose service an app asks itself, and so has to trust what the servers trust anyway."""
@@ -64,7 +66,8 @@ def fit(cloud: Cloud, project: str, config: dict[str, Any]) -> dict[str, str]:
     for part, key in SECRETS.items():
         about = config.get(f"{project}:{part}")
         field, service = _SERVICES.get(part, (None, None))
-        ours = about and (field is None or about.get(field) == service)
+        made = config.get(f"{project}:{_MADE.get(part)}")
+        ours = about and (field is None or about.get(field) == service or made)
         if ours and f"{project}:{key}" not in config:
             found[f"{project}:{key}"] = _secret(cloud, part)
             if part in _ASKED_BY_APPS:

@@ -44,10 +44,11 @@ def remote_commands_go_through_the_runner(made: Deployment, _: Config) -> Iterat
 def what_lives_on_a_server_goes_with_it(made: Deployment, _: Config) -> Iterator[str]:
     """Nothing is deleted one by one on a server that is deleted or replaced itself."""
     kinds = (COMMAND, CONTAINER, "docker:index/network:Network", "docker:index/volume:Volume")
-    for server in made.of_type("Server"):
-        for thing in (thing for kind in kinds for thing in made.of_type(kind)):
-            if not (_goes_with(thing, server, made) or _works_elsewhere(thing)):
-                yield f"{thing.name}: is not deleted and replaced with the server"
+    servers = made.of_type("Server")
+    for thing in (thing for kind in kinds for thing in made.of_type(kind) if servers):
+        goes = any(_goes_with(thing, server, made) for server in servers)
+        if not (goes or _works_elsewhere(thing)):
+            yield f"{thing.name}: is not deleted and replaced with its server"
 
 
 def _works_elsewhere(thing: Record) -> bool:
@@ -68,7 +69,10 @@ def _goes_with(thing: Record, server: Record, made: Deployment) -> bool:
 
 
 def only_declared_ports_are_open(made: Deployment, config: Config) -> Iterator[str]:
-    """The cloud lets in the site and SSH, and SSH only from where it was allowed."""
+    """The cloud lets in the site and SSH, and SSH only from where it was allowed.
+
+    A server of its own for the database lets in one address besides.
+    """
     networks = config.get("server", {}).get("ssh_networks", ["0.0.0.0/0", "::/0"])
     for firewall in made.of_type("hcloud:index/firewall:Firewall"):
         for rule in firewall.inputs["rules"]:
@@ -76,6 +80,9 @@ def only_declared_ports_are_open(made: Deployment, config: Config) -> Iterator[s
             if asked == ("tcp", "22"):
                 if set(rule["sourceIps"]) != set(networks):
                     yield f"{firewall.name}: lets SSH in from {rule['sourceIps']}"
+            elif asked == ("tcp", "5432") and config.get("database_server"):
+                if [ip for ip in rule["sourceIps"] if not ip.endswith("/32")]:
+                    yield f"{firewall.name}: lets {rule['sourceIps']} in to the database"
             elif asked not in _PUBLIC or rule["direction"] != "in":
                 yield f"{firewall.name}: opens {asked}"
 

@@ -13,7 +13,6 @@ from components.dns import DnsRecords, DnsRecordsArgs, address_records
 from components.firewall import HostFirewall, HostFirewallArgs, web_rules
 from components.hetzner_server import HetznerServer, HetznerServerArgs
 from components.host_command import HostCommand, HostCommandArgs
-from components.managed_postgres import ManagedPostgres, ManagedPostgresArgs
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
 from components.runtimes.systemd import Systemd
 from components.runtimes.venv import Venv
@@ -21,7 +20,7 @@ from components.site import Site, SiteArgs
 from components.site_access import BasicAuth
 from components.site_routes import PathRoute
 from components.static_app import StaticApp, StaticAppArgs
-from systems.dms import contract
+from systems.dms import contract, database_server
 from systems.dms.config import DmsConfig
 
 config = DmsConfig.load()
@@ -44,19 +43,22 @@ machine = HetznerServer(
 host = machine.host
 HostFirewall("firewall", HostFirewallArgs(host=host, rules=rules))
 
-# The database is a service's; its own users are this stack's.
-postgres = ManagedPostgres(
-    "managed-postgres",
-    ManagedPostgresArgs(
-        host=host,
-        address=config.database.host,
-        port=config.database.port,
-        username=config.database.username,
-        password=config.database_password,
-        ca_certificate=config.database.ca_certificate,
-        max_connections=config.database.max_connections,
-    ),
-)
+# Names, and the database that they lead to: a service's, or on a server of its own.
+own = database_server.run(config, client=machine.address)
+dns = []
+if config.dns and config.dns.manage:
+    zone, hostnames = config.dns.zone, [config.domain, *config.site.redirects_from]
+    records = address_records(zone, hostnames, machine.address)
+    if own:
+        records += address_records(zone, [config.database.host], own.address)
+    args = DnsRecordsArgs(
+        zone=zone,
+        create_zone=config.dns.create_zone,
+        protect=config.server.protect,
+        records=records,
+    )
+    dns = [DnsRecords("dns", args)]
+postgres = database_server.way(config, host, own, dns)
 database = Database(
     "dms-database",
     DatabaseArgs(server=postgres, name=config.database.name, protect=config.server.protect),
@@ -85,16 +87,6 @@ manage = HostCommandArgs(host=host, app=backend, name="dms-manage", command=["ar
 HostCommand("manage", manage)
 
 # The way in.
-dns = []
-if config.dns and config.dns.manage:
-    zone, hostnames = config.dns.zone, [config.domain, *config.site.redirects_from]
-    args = DnsRecordsArgs(
-        zone=zone,
-        create_zone=config.dns.create_zone,
-        protect=config.server.protect,
-        records=address_records(zone, hostnames, machine.address),
-    )
-    dns = [DnsRecords("dns", args)]
 proxy = ReverseProxy(
     "proxy",
     ReverseProxyArgs(
@@ -139,6 +131,8 @@ site = Site(
 pulumi.export("url", site.url)
 pulumi.export("address", machine.address)
 pulumi.export("ssh", machine.ssh_command)
+if own:
+    pulumi.export("database_ssh", own.service.host.ssh_command)
 pulumi.export("release", backend.release)
 pulumi.export("release_settings", {"backend": "app.source", "page": "page"})
 # What smoke.py needs to try the system as a user would.

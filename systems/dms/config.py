@@ -53,14 +53,15 @@ class Admin(Part):
 
 
 class ManagedDatabase(Part):
-    """A database at a managed PostgreSQL; the login's password is `database_password`."""
+    """A database at a service or on `database_server`; its password is `database_password`."""
 
     host: Hostname = Field(examples=["db-1234.provider.example.com"])
     """The server's name, which its certificate has to carry."""
     port: Port = 5432
     """Where it listens."""
     username: SqlName = Field(examples=["doadmin"])
-    """The role that the service gave you; it needs CREATEDB and CREATEROLE."""
+    """The role that the service gave you; it needs CREATEDB and CREATEROLE. On `database_server` it
+    is made."""
     name: SqlName = Field(examples=["dms_production"])
     """The database, which this stack makes; its users are named after it."""
     ca_certificate: Certificate | None = None
@@ -102,6 +103,9 @@ class DmsConfig(Settings):
     """The page's build: index.html, and files with hashes in their names in assets/."""
     server: parts.Server
     database: ManagedDatabase
+    database_server: parts.Server | None = None
+    """A server of your own for the database, in place of a service; only the backend's server may
+    reach it. `database.host` is then its name, and `database.username` is made on it."""
     database_password: Given
     """The password of `database.username`."""
     admin: Admin

@@ -11,12 +11,14 @@ for name in signing-app signing-db shop-counter; do
 	docker inspect -f '{{.Name}} {{.Id}} {{.Image}} {{.State.StartedAt}} {{.RestartCount}} {{json .HostConfig.Binds}}' "$name"
 done
 docker network inspect -f '{{.Name}} {{.Id}} {{.Created}}' signing
-docker volume inspect -f '{{.Name}} {{.CreatedAt}}' signing-data signing-db-data
-tar -C /var/lib/docker/volumes/signing-data/_data --sort=name -c . | sha256sum
-docker exec -u postgres signing-db pg_dump -U signer signing | grep -v '^.\(un\)\?restrict ' | sha256sum
+docker volume inspect -f 'volume {{.Name}} {{.CreatedAt}}' signing-data signing-db-data
+data=$(tar -C /var/lib/docker/volumes/signing-data/_data --sort=name -c . | sha256sum)
+rows=$(docker exec -u postgres signing-db pg_dump -U signer signing | grep -v '^.\(un\)\?restrict ' | sha256sum)
+printf 'signing-data %s\nsigning-rows %s\n' "$data" "$rows"
 systemctl show -p ExecMainStartTimestamp nginx.service
 for site in shop sign; do
 	path=/
 	[ "$site" = shop ] || path=/api/health
+	printf '%s ' "$site"
 	curl -sk --resolve "$site.example.org:443:127.0.0.1" -w ' %{http_code}\n' "https://$site.example.org$path"
 done

@@ -1,11 +1,12 @@
 """A project of this repository on the local cloud: stack, site, and the console of its server."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ class Deployed:
         values = yaml.safe_load(file.read_text())
         for dotted, value in self.changes.items():
             section, _, key = dotted.partition("__")
-            target = values["config"][f"{self.aim.name}:{section}"]
+            target = values["config"].setdefault(f"{self.aim.name}:{section}", {})
             if value is GONE:
                 target.pop(key, None)
             else:
@@ -137,6 +138,27 @@ class Deployed:
         changed = file.with_suffix(".changed.yaml")
         changed.write_text(yaml.safe_dump(values))
         return [option, str(changed)]
+
+
+@contextlib.contextmanager
+def production(made: Deployed, client: hcloud.Client, **unprotected: bool) -> Iterator[None]:
+    """Have production come up, be well and protected meanwhile, and go once it is told twice.
+
+    Args:
+        made: the stack.
+        client: asks the cloud, which has nothing of it in the end.
+        unprotected: the keys that let it go, as `up` takes them.
+    """
+    try:
+        made.up()
+        assert made.broken() == []
+        assert "unchanged" in made.up()
+        made.is_protected()
+        yield
+    finally:
+        made.up(**unprotected)
+        made.destroy()
+    assert left(client, made.system) == []
 
 
 def open_ports(address: str, candidates: Sequence[int]) -> list[int]:

@@ -1,5 +1,6 @@
 """Firewalls: one list of rules, the same in the cloud and on the host."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -161,6 +162,29 @@ def test_the_host_confirms_its_rules_over_a_second_connection() -> None:
     assert trial.urn in confirmed.options.dependencies
     assert trial.inputs["delete"].endswith("firewall down")
     assert "delete" not in confirmed.inputs
+
+
+def test_cloud_and_host_wait_for_a_network_that_is_known_later() -> None:
+    def program() -> None:
+        host = fake_host()
+        client = host.address.apply(lambda address: f"{address}/32")
+        rules = [Rule(port=22, comment="ssh"), Rule(port=5432, networks=[client])]
+        HostFirewall("guard", HostFirewallArgs(host=host, rules=rules))
+        CloudFirewall("cloud", CloudFirewallArgs(rules=rules, physical_name="x"))
+
+    made = record(program)
+    text = json.loads(made.one("Command", "guard-trial").inputs["stdin"])["ruleset"]
+    assert "ip saddr { 203.0.113.7/32 } tcp dport 5432 accept" in text
+    _, rule = made.one("hcloud:index/firewall:Firewall").inputs["rules"]
+    assert rule["sourceIps"] == ["203.0.113.7/32"]
+
+
+def test_a_network_that_is_not_known_is_never_written_as_a_rule() -> None:
+    def program() -> None:
+        nft_rules(Rule(port=5432, networks=[fake_host().address]))
+
+    with pytest.raises(ValueError, match="does not appear to be an IPv4 or IPv6 network"):
+        record(program)
 
 
 def test_where_no_rule_may_be_written_a_host_firewall_is_refused_with_the_cure() -> None:

@@ -73,6 +73,24 @@ def test_what_opens_services_that_are_not_there_is_invented_and_stays_the_same(
     assert len(first) >= 32
 
 
+@pytest.mark.parametrize(
+    ("host", "more", "found"),
+    [
+        ("managed-postgres.example.com", {}, {"dms:database_password": "of-the-database"}),
+        ("db.example.org", {}, {}),
+        (
+            "db.dms.example.com",
+            {"dms:database_server": {"type": "cx23"}},
+            {"dms:database_password": "of-the-database"},
+        ),
+    ],
+)
+def test_a_database_has_a_password_where_the_cloud_or_the_stack_itself_makes_it(
+    cloud: Cloud, host: str, more: dict[str, Any], found: dict[str, str]
+) -> None:
+    assert given.fit(cloud, "dms", {"dms:database": {"host": host}, **more}) == found
+
+
 def test_another_server_and_its_approvers_are_left_alone(cloud: Cloud) -> None:
     values = config(address="198.51.100.7")
     found = given.fit(cloud, "crm", values)

@@ -67,6 +67,7 @@ def test_the_way_there_checks_the_certificate_and_is_roots_alone() -> None:
 def test_an_authority_of_the_services_own_is_put_beside_and_trusted_alone() -> None:
     way, authority = document(deploy(ca_certificate=AUTHORITY), "db-access")["files"]
     assert authority["content"] == AUTHORITY
+    assert not authority["path"].startswith("/opt/homeport"), "units see nothing of that"
     assert f"sslrootcert={authority['path']}" in way["content"].splitlines()
 
 

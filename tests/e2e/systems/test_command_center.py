@@ -25,7 +25,7 @@ from systems.command_center import dashboards
 from systems.command_center.names import BUCKET, PORTS
 from systems.command_center.smoke import Platform
 from tests.e2e.conftest import until
-from tests.e2e.deployed import Deployed, left, open_ports
+from tests.e2e.deployed import Deployed, left, open_ports, production
 from tests.e2e.load import Load
 from tests.e2e.starter.browsing import browser
 from tests.e2e.systems.pgadmin import PgAdmin
@@ -322,13 +322,7 @@ def test_what_is_removed_leaves_no_trace_in_the_cloud(
 def test_production_comes_up_is_protected_and_goes_when_it_is_told_twice(
     cloud: Cloud, client: hcloud.Client
 ) -> None:
-    production = opened(cloud, "production")
-    try:
-        production.up()
-        assert production.broken() == []
-        assert "unchanged" in production.up()
-        production.is_protected()
-    finally:
-        production.up(server__protect=False, postgres__protect=False)
-        production.destroy()
-    assert left(client, production.system) == []
+    with production(
+        opened(cloud, "production"), client, server__protect=False, postgres__protect=False
+    ):
+        pass

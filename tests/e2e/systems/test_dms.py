@@ -8,14 +8,17 @@ from typing import Any
 import hcloud
 import psycopg
 import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from homeport import stacks
 from homeport.cloud.instance import Cloud
 from homeport.cloud.names import MANAGED_POSTGRES
 from systems.django_site import log_in
 from tests.e2e.conftest import until
-from tests.e2e.deployed import Deployed, left, open_ports
+from tests.e2e.deployed import Deployed, left, open_ports, production
 from tests.e2e.load import Load
+from tests.e2e.starter.browsing import browser
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 FOLDER = "/opt/homeport/dms-staging"
@@ -40,6 +43,22 @@ MATRIX = (
     ("SET ROLE homeport", False, False),
     ("SET ROLE postgres", False, False),
 )
+
+
+OWN_SERVER = {
+    "database__host": "db.dms.example.com",
+    "database_server__type": "cx23",
+    "database_server__location": "fsn1",
+    "database_server__image": "debian-13",
+    "database_server__protect": True,
+}
+"""Keys of a stack whose database lies on a server of its own."""
+WRONG_WAYS = {
+    "sslmode=disable": "no encryption",
+    "sslrootcert=/etc/ssl/certs/ca-certificates.crt": "certificate verify failed",
+    "user=postgres": "password authentication failed",
+}
+"""Ways to the database that are refused, each with a part of what is said."""
 
 
 def opened(cloud: Cloud, stack: str) -> Deployed:
@@ -99,6 +118,14 @@ def asked(dms: Deployed, sql: str) -> list[Any]:
         return there.execute(sql.encode()).fetchall()
 
 
+def from_there(dms: Deployed, sql: str, way: str) -> str:
+    """Ask the database from the backend's server, in a way that differs from its own."""
+    file = f"PGSERVICEFILE=$(echo /opt/homeport/{dms.system}/postgres/*/*.conf)"
+    return dms.console(
+        f"{file} psql -XAtc '{sql}' 'service=server dbname=postgres {way}' 2>&1 || :"
+    )
+
+
 def documents(dms: Deployed, sql: str) -> list[Any]:
     """Ask the database itself, as its owner, from outside."""
     rotation = dms.changes.get("secret_rotation__database", 1)
@@ -153,6 +180,32 @@ def test_the_managing_command_acts_as_the_backend_and_for_root_alone(dms: Deploy
     assert dms.console(who).split()[-1] == "dms"
     refused = dms.console("setpriv --reuid=nobody dms-manage check 2>&1 || true")
     assert "run it as root" in refused
+
+
+def test_the_page_lists_adds_and_removes_documents_in_a_browser(
+    dms: Deployed, tmp_path: Path
+) -> None:
+    attached = tmp_path / "attached.txt"
+    attached.write_text("by a browser")
+    with browser(dms.site, tmp_path) as page:
+        wait = WebDriverWait(page, 20)
+        page.get(f"https://{dms.site.hostname}/")
+        wait.until(lambda shown: shown.find_elements(By.LINK_TEXT, "Log in"))[0].click()
+        for name, value in login(dms).items():
+            page.find_element(By.NAME, name).send_keys(value)
+        page.find_element(By.CSS_SELECTOR, "form button").click()
+        wait.until(lambda shown: shown.find_elements(By.NAME, "title"))[0].send_keys("browsed")
+        page.find_element(By.NAME, "file").send_keys(str(attached))
+        page.find_element(By.CSS_SELECTOR, "form button").click()
+        listed = (By.XPATH, "//li[span='browsed']")
+        wait.until(lambda shown: shown.find_elements(*listed))
+        title = page.find_element(By.NAME, "title")
+        wait.until(lambda _: title.get_attribute("value") == "", "a form for the next document")
+        page.find_element(*listed).find_element(By.TAG_NAME, "button").click()
+        wait.until(lambda shown: not shown.find_elements(*listed))
+        said = page.get_log("browser")  # type: ignore[no-untyped-call] # selenium has no types there
+        refused = [each["message"] for each in said if "/favicon.ico" not in each["message"]]
+        assert refused == []
 
 
 def test_secrets_are_in_no_variable_and_no_unit(dms: Deployed) -> None:
@@ -210,20 +263,20 @@ def test_a_release_under_load_loses_no_request_and_open_tabs_keep_their_files(
 ) -> None:
     before = dms.outputs()["release"]
     names = dms.site.request("GET", "/").text
-    old = names.partition('src="/assets/app-')[2].partition('"')[0]
+    old = names.partition('src="/assets/index-')[2].partition('"')[0]
     page = tmp_path / "page"
     shutil.copytree(dms.aim.project / "dist" / "page", page)
-    (page / "assets" / "app-0123456789ab.js").write_text("document.title = 'next';\n")
-    (page / "assets" / f"app-{old}").unlink()
+    (page / "assets" / "index-01234567.js").write_text("document.title = 'next';\n")
+    (page / "assets" / f"index-{old}").unlink()
     text = (page / "index.html").read_text()
-    (page / "index.html").write_text(text.replace(f"app-{old}", "app-0123456789ab.js"))
+    (page / "index.html").write_text(text.replace(f"index-{old}", "index-01234567.js"))
     with load(dms) as seen:
         dms.up(page__path=str(page), app__environment={"LOG_LEVEL": "WARNING"})
         until(lambda: len(seen.releases) > 1, 60, "an answer of the new release")
     assert seen.lost == {}
     assert {before, dms.outputs()["release"]} == set(seen.releases)
-    assert "app-0123456789ab.js" in dms.site.request("GET", "/").text
-    assert dms.site.request("GET", f"/assets/app-{old}").status_code == 200
+    assert "index-01234567.js" in dms.site.request("GET", "/").text
+    assert dms.site.request("GET", f"/assets/index-{old}").status_code == 200
     assert dms.broken() == []
 
 
@@ -261,23 +314,28 @@ def test_what_is_removed_leaves_no_trace_there_and_none_at_the_service(
 def test_production_needs_to_know_where_errors_go_before_anything_is_touched(
     cloud: Cloud, client: hcloud.Client
 ) -> None:
-    production = opened(cloud, "production")
-    refused = production.try_up(sentry__dsn=None)
+    made = opened(cloud, "production")
+    refused = made.try_up(sentry__dsn=None)
     assert refused.returncode != 0
     assert "dms:sentry.dsn: is missing" in refused.stdout + refused.stderr
-    assert left(client, production.system) == []
+    assert left(client, made.system) == []
 
 
-def test_production_comes_up_is_protected_and_goes_when_it_is_told_twice(
+def test_production_comes_up_with_a_database_server_of_its_own_that_it_alone_reaches(
     cloud: Cloud, client: hcloud.Client
 ) -> None:
-    production = opened(cloud, "production")
-    try:
-        production.up()
-        assert production.broken() == []
-        assert "unchanged" in production.up()
-        production.is_protected()
-    finally:
-        production.up(server__protect=False)
-        production.destroy()
-    assert left(client, production.system) == []
+    made = opened(cloud, "production")
+    made.changes |= OWN_SERVER
+    with production(made, client, server__protect=False, database_server__protect=False):
+        server = client.servers.get_by_name(f"{made.system}-database")
+        assert server
+        assert server.public_net
+        assert server.public_net.ipv4
+        address = str(server.public_net.ipv4.ip)
+        assert open_ports(address, [22, 80, 443, 5432]) == [22]
+        query = "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        said = {way: from_there(made, query, way) for way in ("", *WRONG_WAYS)}
+        assert said.pop("") == "t|TLSv1.3\n"
+        assert [way for way, word in WRONG_WAYS.items() if word not in said[way]] == []
+        assert "does not match host name" in from_there(made, query, f"host={address}")
+        assert asked(made, "SELECT datname FROM pg_database WHERE datname LIKE 'dms_prod%'") == []

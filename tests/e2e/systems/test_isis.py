@@ -17,7 +17,7 @@ from homeport.smoke import Visit
 from systems.django_site import log_in
 from systems.isis import elsewhere
 from tests.e2e.conftest import until
-from tests.e2e.deployed import Deployed, left, open_ports
+from tests.e2e.deployed import Deployed, left, open_ports, production
 from tests.e2e.load import Load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
@@ -232,13 +232,7 @@ def test_what_is_removed_from_the_server_leaves_no_trace_there(
 def test_production_comes_up_is_protected_and_goes_when_it_is_told_twice(
     cloud: Cloud, client: hcloud.Client
 ) -> None:
-    production = opened(cloud, "production")
-    try:
-        production.up()
-        assert production.broken() == []
-        assert "unchanged" in production.up()
-        production.is_protected()
-    finally:
-        production.up(server__protect=False, postgres__protect=False)
-        production.destroy()
-    assert left(client, production.system) == []
+    with production(
+        opened(cloud, "production"), client, server__protect=False, postgres__protect=False
+    ):
+        pass

@@ -11,7 +11,7 @@ from homeport import smoke, stacks
 from homeport.cloud import served
 from homeport.cloud.instance import Cloud
 from tests.e2e.conftest import until
-from tests.e2e.deployed import GONE, Deployed, left, open_ports
+from tests.e2e.deployed import GONE, Deployed, left, open_ports, production
 from tests.e2e.load import Load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
@@ -182,16 +182,10 @@ def test_what_is_removed_leaves_nothing_in_the_cloud(odoo: Deployed, client: hcl
 def test_production_comes_up_is_protected_and_goes_when_it_is_told_twice(
     cloud: Cloud, client: hcloud.Client
 ) -> None:
-    production = opened(cloud, "production")
-    try:
-        production.up()
-        assert production.broken() == []
-        refused = production.try_up(tenants__globex=GONE)
+    made = opened(cloud, "production")
+    with production(made, client, server__protect=False, postgres__protect=False):
+        refused = made.try_up(tenants__globex=GONE)
         assert refused.returncode != 0
         assert "protect" in refused.stdout + refused.stderr
-        assert page(production, "globex") == 200
-        production.changes.pop("tenants__globex")
-    finally:
-        production.up(server__protect=False, postgres__protect=False)
-        production.destroy()
-    assert left(client, production.system) == []
+        assert page(made, "globex") == 200
+        made.changes.pop("tenants__globex")

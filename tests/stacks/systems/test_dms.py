@@ -1,5 +1,6 @@
 """Dms without an engine: both stacks as reviewed, what holds in them, and what is refused."""
 
+import json
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from components.config.reference import markdown
 from systems.dms.config import DmsConfig
 from tests import bad_config, invariants, snapshots, stack_files
 from tests.bad_config import CANARY
-from tests.recorder import Deployment, record
+from tests.recorder import Deployment, record, reveal
 from tests.stacks.systems.shipped import STACKS, document
 
 ROOT = Path(__file__).parents[3]
@@ -37,7 +38,7 @@ def run(stack: str, *, preview: bool = False, **changes: Any) -> Deployment:
     config = shipped(stack)
     for dotted, value in changes.items():
         section, _, key = dotted.partition("__")
-        config[f"dms:{section}"] = {**config[f"dms:{section}"], key: value}
+        config[f"dms:{section}"] = {**config.get(f"dms:{section}", {}), key: value}
     return record(
         FOLDER / "__main__.py",
         stack=stack,
@@ -110,6 +111,63 @@ def test_a_rotation_makes_other_users_and_keeps_the_key_before() -> None:
     assert keys == {"django-key-3", "django-key-3-value", "django-key-2", "django-key-2-value"}
 
 
+OWN_SERVER: dict[str, Any] = {
+    "database__host": "db.dms.example.com",
+    "database_server__type": "cx23",
+    "database_server__location": "fsn1",
+    "database_server__image": "debian-13",
+    "database_server__protect": True,
+}
+"""Keys of a stack whose database lies on a server of its own."""
+
+
+def test_a_database_server_of_its_own_lets_in_the_backends_server_alone() -> None:
+    made = run("production", **OWN_SERVER)
+    (address,) = [ip for ip in made.of_type("PrimaryIp") if ip.name == "server-address"]
+    network = f"{(address.outputs or {})['ipAddress']}/32"
+    firewall = made.one("hcloud:index/firewall:Firewall", "database-cloud-firewall")
+    opened = {rule.get("port"): rule["sourceIps"] for rule in firewall.inputs["rules"]}
+    assert opened == {
+        "22": ["0.0.0.0/0", "::/0"],
+        "5432": [network],
+        None: ["0.0.0.0/0", "::/0"],
+    }
+    rules = document(made, "database-firewall-trial")["ruleset"]
+    assert f"ip saddr {{ {network} }} tcp dport 5432 accept" in rules
+    config = {key.removeprefix("dms:"): value for key, value in shipped("production").items()}
+    config["database_server"] = {"type": "cx23"}
+    assert [finding for rule in invariants.ALL for finding in rule(made, config)] == []
+
+
+def test_the_backend_trusts_the_authority_of_the_database_server_and_finds_it_by_name() -> None:
+    made = run("production", **OWN_SERVER)
+    (step,) = [s for s in made.of_type("Command") if s.name == "managed-postgres-access"]
+    way, authority = json.loads(reveal(step.inputs["stdin"]))["files"]
+    assert "BEGIN CERTIFICATE" in authority["content"]
+    lines = set(way["content"].splitlines())
+    assert {"host=db.dms.example.com", f"sslrootcert={authority['path']}"} <= lines
+    unit = document(made, "backend-unit-")["text"]
+    assert f'Environment="PGSSLROOTCERT={authority["path"]}"' in unit
+    record = made.one("hcloud:index/zoneRrset:ZoneRrset", "dns-db-a")
+    (server,) = [ip for ip in made.of_type("PrimaryIp") if ip.name == "database-address"]
+    assert record.inputs["records"] == [{"value": (server.outputs or {})["ipAddress"]}]
+    # What a component waits for, all that is in it waits for.
+    assert record.urn in made.one("ManagedPostgres", "managed-postgres").options.dependencies
+
+
+def test_what_is_in_the_database_goes_with_its_server_and_not_with_the_backends() -> None:
+    made = run("production", **OWN_SERVER)
+    servers = {server.name: server.urn for server in made.of_type("Server")}
+    for name in ("dms-database-database", "dms-writer-1-role"):
+        options = made.one("Command", name).options
+        assert str(options.deleted_with).endswith("::database-contents"), name
+        assert servers["database-server"] in options.replace_with, name
+        assert servers["server-server"] not in options.replace_with, name
+    # What the backend's server has put in is put in again by the next one.
+    options = made.one("Command", "dms-writer-1-login").options
+    assert set(servers.values()) <= set(options.replace_with)
+
+
 def test_the_first_key_has_none_before_it() -> None:
     assert "FALLBACKS" not in document(run("staging"), "backend-unit-")["text"]
 
@@ -142,6 +200,7 @@ GOOD: dict[str, Any] = {
 }
 DSN = "https://key@sentry.example.org/7"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----"
+OWN = "database_server: {type: cx23"
 
 # Each: what is changed in the good configuration; the key that is named; a part of what is said.
 BAD: list[tuple[str, str, str]] = [
@@ -156,6 +215,28 @@ BAD: list[tuple[str, str, str]] = [
     ("database: {password: x}", "database.password", "is a secret inside an object"),
     ("database: {ca_certificate: ca.crt}", "database.ca_certificate", "is no certificate"),
     ("database: {max_connections: 20}", "app.processes", "needs up to 32 connections"),
+    (f"{{{OWN}, location: ash}}}}", "database_server.location", "has no cx23"),
+    (f"{{{OWN}, location: fsn1, volume_gib: 10}}}}", "database_server.volume_gib", "is not used"),
+    (
+        f"{{{OWN}, location: fsn1}}, database: {{host: dms.example.org}}}}",
+        "database.host",
+        "is a name of the site",
+    ),
+    (
+        f"{{{OWN}, location: fsn1}}, dns: {{zone: dms.example.org}}}}",
+        "database.host",
+        "is not inside the zone dms.example.org",
+    ),
+    (
+        f"{{{OWN}, location: fsn1}}, database: {{port: 5433}}}}",
+        "database.port",
+        "is another port (got 5433): leave it out",
+    ),
+    (
+        f"{{{OWN}, location: fsn1}}, database: {{ca_certificate: {CERTIFICATE}}}}}",
+        "database.ca_certificate",
+        "is the authority of a service",
+    ),
     ("database_password: null", "database_password", "is missing"),
     (f"database_password: {CANARY}", "database_password", "is a secret in plain text"),
     ("admin: null", "admin", "is missing"),
