@@ -51,6 +51,7 @@ def test_every_project_has_checks_with_names_of_their_own(project: Path) -> None
     outputs = {
         "release": "abc",
         "spa_origin": "https://app.example.com",
+        "google": "https://accounts.google.com",
         "smoke_login": {"username": "smoke", "password": "x"},
         "admin": "operator",
         "smoke": dict.fromkeys(("anon", "service", "mail", "objects", "admin"), "x"),
