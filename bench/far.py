@@ -38,8 +38,8 @@ async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, de
     await receiving
 
 
-async def serve(port: int, to_port: int, round_trip: float) -> None:
-    """Take connections until the process is ended."""
+async def start(port: int, to_port: int, round_trip: float) -> asyncio.Server:
+    """Take connections from now on; a port of 0 is one that is free."""
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # The kernel has said yes at once; from afar that would have taken a round trip.
@@ -51,9 +51,14 @@ async def serve(port: int, to_port: int, round_trip: float) -> None:
         writer.close()
         back.close()
 
-    server = await asyncio.start_server(connection, port=port)
+    return await asyncio.start_server(connection, port=port)
+
+
+async def main(port: int, round_trip: float) -> None:
+    """Lead to sshd until the process is ended."""
+    server = await start(port, SSH_PORT, round_trip)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), SSH_PORT, float(sys.argv[2]) / 1000))
+    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]) / 1000))

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import contextlib
 import socket
 import time
 from collections import Counter
@@ -165,15 +164,8 @@ async def test_what_is_far_away_answers_after_a_round_trip_and_in_order() -> Non
         writer.close()
 
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    forwarder = asyncio.create_task(far.serve(port, server.sockets[0].getsockname()[1], round_trip))
-    while True:
-        with contextlib.suppress(OSError):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            break
-        await asyncio.sleep(0.01)
+    forwarder = await far.start(0, port_of(server), round_trip)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(forwarder))
     start = time.monotonic()
     writer.write(block)
     writer.write_eof()
@@ -181,5 +173,10 @@ async def test_what_is_far_away_answers_after_a_round_trip_and_in_order() -> Non
     # The connection's own round trip, and that of the data.
     assert time.monotonic() - start >= round_trip
     writer.close()
-    forwarder.cancel()
+    forwarder.close()
     server.close()
+
+
+def port_of(server: asyncio.Server) -> int:
+    """Return where a server listens over IPv4."""
+    return next(s.getsockname()[1] for s in server.sockets if s.family is socket.AF_INET)
