@@ -66,7 +66,9 @@ def test_the_same_seeds_give_the_same_texts_and_others_give_others() -> None:
     assert set(texts(root=bytes(32))[:2]).isdisjoint(texts()[:2])
 
 
-@pytest.mark.parametrize("seed", [bytes(32), b"\xff" * 32, os.urandom(32)])
+@pytest.mark.parametrize(
+    "seed", [bytes(32), b"\xff" * 32, os.urandom(32)], ids=["zeros", "ones", "any"]
+)
 def test_openssl_verifies_every_certificate_for_its_name(tmp_path: Path, seed: bytes) -> None:
     authority, chain, _ = files(tmp_path, root=seed, leaf=seed[::-1])
     command = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver"]
