@@ -280,7 +280,7 @@ def test_new_database_passwords_under_load_lose_no_request_no_connection_and_no_
         Load(site.address, site.hostname, str(site.ca_file), path=path, rate=15) as seen,
     ):
         opened = pool.submit(center.console, "sh -s", opener)
-        center.up(secret_rotation__database=2, objects__memory_mib=160)
+        center.up(secret_rotation__database=2, objects__memory_mib=112)
         until(lambda: len(seen.releases) > 1, 60, "an answer of the new release")
     assert seen.lost == {}
     assert center.outputs()["release"] in seen.releases
