@@ -16,14 +16,15 @@ Under short requests at 200 a second, medians. Seconds until the tool has ended,
 release gave its first answer; with the server near, and with 30 ms on SSH.
 
 """
-SECONDS = {
-    "deploy": "deploy_seconds",
-    "30 ms away": "deploy_seconds_30ms",
-    "first answer": "serving_seconds",
-    "30 ms away ": "serving_seconds_30ms",
-    "gate": "gate_seconds",
-    "engine": "engine_seconds",
-}
+SECONDS = (
+    ("deploy", "deploy_seconds"),
+    ("30 ms away", "deploy_seconds_30ms"),
+    ("first answer", "serving_seconds"),
+    ("30 ms away", "serving_seconds_30ms"),
+    ("gate", "gate_seconds"),
+    ("engine", "engine_seconds"),
+)
+"""Headings and metrics of the first table."""
 BETWEEN = """
 `gate` is the wait for the release's health, its start included; `engine` is what no step of the
 deploy accounts for: `pulumi` itself.
@@ -34,7 +35,9 @@ Under short requests alone, and under everything: requests of 5 s, websockets an
 beside them.
 
 """
-LOSSES = ("", "short_")
+SERIES = {"everything": "", "short": "short_"}
+"""The prefix of the metrics of each kind of series."""
+LOST = ("deploys", "lost requests", "broken websockets, streams", "slowest answer")
 
 
 def text(rows: Sequence[Row]) -> str:
@@ -43,16 +46,16 @@ def text(rows: Sequence[Row]) -> str:
     for row in rows:
         tools.setdefault(row.tool, {})[row.metric] = row
     seconds = [
-        [tool, *(_seconds(found.get(metric)) for metric in SECONDS.values())]
+        [tool, *(_seconds(found.get(metric)) for _, metric in SECONDS)]
         for tool, found in tools.items()
     ]
     losses = [
-        [tool, *(cell for prefix in LOSSES for cell in _losses(found, prefix))]
+        [tool, *(cell for prefix in SERIES.values() for cell in _losses(found, prefix))]
         for tool, found in tools.items()
     ]
-    lost = ["deploys", "lost requests", "broken websockets, streams", "slowest answer"]
-    head = ["", *(f"{part}: {cell}" for part in ("everything", "short") for cell in lost)]
-    return HEAD + _table(["", *SECONDS], seconds) + BETWEEN + _table(head, losses)
+    head = ["", *(f"{part}: {cell}" for part in SERIES for cell in LOST)]
+    first = _table(["", *(heading for heading, _ in SECONDS)], seconds)
+    return HEAD + first + BETWEEN + _table(head, losses)
 
 
 def _seconds(row: Row | None) -> str:
@@ -63,7 +66,7 @@ def _losses(found: Mapping[str, Row], prefix: str) -> list[str]:
     """Return what was lost in one kind of series; empty cells where there was none."""
     requests = found.get(f"{prefix}requests")
     if requests is None:
-        return [""] * 4
+        return [""] * len(LOST)
     lost, sockets, streams = (
         found[prefix + metric].value
         for metric in ("lost_requests", "broken_websockets", "broken_streams")
@@ -79,7 +82,7 @@ def _losses(found: Mapping[str, Row], prefix: str) -> list[str]:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(cell.strip() for cell in line) + " |\n" for line in lines)
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 if __name__ == "__main__":
