@@ -88,6 +88,7 @@ class PostgresService(pulumi.ComponentResource):
         names.check_label("postgres service", name)
         self._name, self._args, self.host = name, args, args.host
         self._major = VERSIONS[str(args.host.facts.image)]
+        self._unit = f"postgresql@{self._major}-main.service"
         self._folder = f"/etc/postgresql/{self._major}/main"
         self._socket = f"{args.host.remote.folder}/postgres/{name}/socket.conf"
         made = private_certificate.certificate(
@@ -107,12 +108,12 @@ class PostgresService(pulumi.ComponentResource):
                 File(path=chain, content=made.chain, owner=user, group=group),
                 File(path=key, content=made.private_key, mode=0o600, owner=user, group=group),
             ],
-            then=[["systemctl", "reload", f"postgresql@{self._major}-main.service"]],
+            then=[["systemctl", "reload", self._unit]],
             opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _server(self, certificate: command.remote.Command) -> command.remote.Command:
-        args, folder, unit = self._args, self._folder, f"postgresql@{self._major}-main.service"
+        args, folder = self._args, self._folder
         memory = (args.host.facts.memory_mib or 0) - _SYSTEM_MIB
         texts = {
             f"{folder}/conf.d/homeport.conf": settings(folder, memory, args.max_connections),
@@ -125,7 +126,7 @@ class PostgresService(pulumi.ComponentResource):
             packages=["postgresql"],
             files=[File(path=path, content=text) for path, text in texts.items()],
             check=[["runuser", "-u", "postgres", "--", program, "-D", folder, "-C", "ssl"]],
-            then=[["systemctl", "restart", unit]],
+            then=[["systemctl", "restart", self._unit]],
             units_enabled=["postgresql.service"],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[certificate]),
         )
