@@ -83,7 +83,7 @@ test: packages setup toolchain
 	@$(BIN)/pytest tests/e2e/systems/test_$(subst -,_,$(SYSTEM)).py -q --durations=25
 endif
 
-bench: setup toolchain ## Measure a claim: NAME=noop|cold|deploy|proxy-upgrade|scale|tenants [ARGS=]; writes bench/results/NAME.json
+bench: setup toolchain ## Measure a claim: NAME=noop|cold|deploy|previews|proxy-upgrade|scale|tenants [ARGS=]; writes bench/results/NAME.json
 	@$(BIN)/python -m bench.$(subst -,_,$(NAME)) $(ARGS)
 
 ##@ Keep

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import pulumi
 import pulumi_command as command
@@ -20,6 +21,8 @@ class DatabaseCheckArgs:
     """Raises an error when something is wrong; whatever it changes is taken back."""
     again: Mapping[str, str]
     """It runs whenever one of these changes: migrations, images."""
+    each_up: bool = False
+    """Whether each `up` runs it besides: one SSH connection, and a change in every preview."""
     after: Sequence[pulumi.Resource] = ()
     """What has to be there before."""
 
@@ -48,13 +51,13 @@ class DatabaseCheck(pulumi.ComponentResource):
     ) -> None:
         super().__init__("homeport:database_check:DatabaseCheck", name, {}, opts)
         database = args.database
+        again = dict(args.again)
+        if args.each_up:
+            again["at"] = datetime.now(UTC).isoformat(timespec="seconds")
         self.ready = sql_step.run(
             database.server,
             f"{name}-check",
-            {
-                "up": sql_roles.check_up(database.database_name, args.sql),
-                "again": dict(args.again),
-            },
+            {"up": sql_roles.check_up(database.database_name, args.sql), "again": again},
             opts=sql_step.made_in(
                 self, database.server, database.database_name, [database.ready, *args.after]
             ),

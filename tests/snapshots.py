@@ -4,22 +4,25 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from tests.recorder import Deployment, Options, Record, Secret
 from tests.recorder_rules import ASSETS, document
 
+_NOW = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 _LONGEST_LINE = 400
 _LONGEST_DIFF = 80
 
 
 def text(deployment: Deployment) -> str:
-    """Return a deployment as JSON: a secret as [secret], an asset file by its name."""
+    """Return a deployment as JSON: a secret as [secret], an asset by its name, a time as [now]."""
     assets = {path.read_text(): str(path.relative_to(ASSETS)) for path in ASSETS.rglob("*.py")}
     resources = [_resource(made, assets) for made in deployment.resources]
     shown = {"resources": resources, "outputs": _plain(deployment.outputs, assets)}
-    return json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    written = json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False)
+    return _NOW.sub("[now]", written) + "\n"
 
 
 def _resource(made: Record, assets: dict[str, str]) -> dict[str, Any]:

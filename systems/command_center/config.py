@@ -126,7 +126,7 @@ class Checks(Part):
     """What must hold before a release serves, beside row security on every public table."""
 
     isolation: Flag = False
-    """Whether two made-up users are tried in the database, and taken back."""
+    """Whether each `up` tries two made-up users in the database, and takes them back."""
 
 
 class SecretRotation(Part):

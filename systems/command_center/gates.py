@@ -26,13 +26,15 @@ def declare(
         "rest": config.rest.image,
         "realtime": config.realtime.image,
     }
-    texts = {"row-security": sql_roles.row_security_audit(SCHEMAS)}
-    if config.checks.isolation:
-        texts["isolation"] = (Path("checks") / "isolation.sql").read_text()
-    return [
-        DatabaseCheck(
-            name,
-            DatabaseCheckArgs(database=database, sql=text, again=again, after=[migrations.ready]),
-        ).ready
-        for name, text in texts.items()
-    ]
+
+    def check(name: str, sql: str, *, each_up: bool) -> pulumi.Resource:
+        args = DatabaseCheckArgs(
+            database=database, sql=sql, again=again, each_up=each_up, after=[migrations.ready]
+        )
+        return DatabaseCheck(name, args).ready
+
+    audit = check("row-security", sql_roles.row_security_audit(SCHEMAS), each_up=False)
+    if not config.checks.isolation:
+        return [audit]
+    text = (Path("checks") / "isolation.sql").read_text()
+    return [audit, check("isolation", text, each_up=True)]

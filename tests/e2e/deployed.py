@@ -4,6 +4,8 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import json
+import re
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -13,9 +15,11 @@ from typing import Any
 import hcloud
 import yaml
 
-from homeport import engine, smoke, stacks
+from homeport import engine, paths, smoke, stacks
 from homeport.cloud.servers import container_named
+from tests.e2e.local_stack import changes
 
+_DONE = re.compile(r"^ *[-+~]+ +\S+ (\S+) (?:created|updated|replaced|deleted)\b", re.MULTILINE)
 GONE = object()
 """A key with this value is left out of the stack file."""
 
@@ -46,13 +50,20 @@ class Deployed:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def changed(self) -> set[str]:
+        """Run `up`; return the names of the resources that it made, changed or removed."""
+        printed = self.up()
+        done = _DONE.findall(printed)
+        counted = changes(printed)
+        assert counted.pop("unchanged") > 0
+        assert len(done) == sum(counted.values())
+        return set(done)
+
     def changes_nothing(self) -> None:
         """Run `up` again, which must change nothing and open no SSH connection."""
         lines = "journalctl -u ssh -o cat --no-pager | wc -l"
         before = self.console(lines)
-        printed = self.up()
-        assert "unchanged" in printed
-        assert not {"created", "updated", "replaced", "deleted"} & set(printed.split())
+        assert self.changed() == set()
         assert self.console(lines) == before, "sshd saw a connection"
 
     def refresh(self, target: str) -> None:
@@ -90,6 +101,19 @@ class Deployed:
         found: list[dict[str, Any]] = json.loads(done.stdout)["deployment"]["resources"]
         return found
 
+    def copied_to(self, systems: Path) -> stacks.Target:
+        """Copy the system, its stack file with the changes, for commands that write into that.
+
+        Args:
+            systems: the folder that the copy is put into, beside an environment of the checkout.
+        """
+        copy = dataclasses.replace(self.aim, project=systems / self.aim.project.name)
+        shutil.copytree(self.aim.project, copy.project)
+        (systems.parent / ".venv").symlink_to(paths.ROOT / ".venv")
+        file = copy.project / f"Pulumi.{copy.stack}.yaml"
+        file.write_text(self._changed(file.read_text()))
+        return copy
+
     def generated(self, name: str) -> str:
         """Return a secret that the program has made, by the name of its resource."""
         (found,) = [each for each in self._resources() if each["urn"].endswith(f"::{name}")]
@@ -126,8 +150,13 @@ class Deployed:
     def _config_file(self) -> list[str]:
         """Write the stack file with the changes; return the option that names it."""
         option, path = stacks.config_file(self.aim)
-        file = Path(path)
-        values = yaml.safe_load(file.read_text())
+        changed = Path(path).with_suffix(".changed.yaml")
+        changed.write_text(self._changed(Path(path).read_text()))
+        return [option, str(changed)]
+
+    def _changed(self, text: str) -> str:
+        """Return a stack file's text with the changes."""
+        values = yaml.safe_load(text)
         for dotted, value in self.changes.items():
             section, _, key = dotted.partition("__")
             target = values["config"].setdefault(f"{self.aim.name}:{section}", {})
@@ -135,9 +164,7 @@ class Deployed:
                 target.pop(key, None)
             else:
                 target |= {key: value}
-        changed = file.with_suffix(".changed.yaml")
-        changed.write_text(yaml.safe_dump(values))
-        return [option, str(changed)]
+        return yaml.safe_dump(values)
 
 
 @contextlib.contextmanager
@@ -152,7 +179,7 @@ def production(made: Deployed, client: hcloud.Client, **unprotected: bool) -> It
     try:
         made.up()
         assert made.broken() == []
-        assert "unchanged" in made.up()
+        made.changes_nothing()
         made.is_protected()
         yield
     finally:

@@ -70,8 +70,8 @@ def test_the_first_up_ends_with_a_platform_that_passes_every_smoke_check(center:
     assert center.broken() == []
 
 
-def test_a_second_up_changes_nothing_and_opens_no_ssh_connection(center: Deployed) -> None:
-    center.changes_nothing()
+def test_a_second_up_tries_the_isolation_of_two_users_and_changes_nothing(center: Deployed) -> None:
+    assert center.changed() == {"isolation-check"}
 
 
 def test_only_ssh_http_and_https_answer_from_outside(center: Deployed) -> None:

@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hcloud
 import pytest
+import typer
+import yaml
+from typer.testing import CliRunner
 
-from homeport import smoke, stacks
+from homeport import commands, paths, smoke, stacks, tenant_commands
 from homeport.cloud import served
 from homeport.cloud.instance import Cloud
 from tests.e2e.conftest import until
@@ -15,8 +19,12 @@ from tests.e2e.deployed import GONE, Deployed, left, open_ports, production
 from tests.e2e.load import Load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
-NEXT = "registry.example.com/homeport/odoo:1.1.0"
+FIRST, NEXT, NEWEST = (
+    f"registry.example.com/homeport/odoo:{version}" for version in ("1.0.0", "1.1.0", "1.1.0-2")
+)
 STABLE_PORTS = (18069, 18070)
+AT_ONCE = ("--yes", "--skip-preview")
+"""What a command hands on to `pulumi up`."""
 
 
 def opened(cloud: Cloud, stack: str) -> Deployed:
@@ -50,6 +58,39 @@ def page(odoo: Deployed, name: str) -> int:
 def serving(site: smoke.Site) -> str:
     """Return which release answers."""
     return str(site.request("GET", "/web/login").headers["X-Release"])
+
+
+def image(odoo: Deployed, reference: str) -> str:
+    """Return an image of the local registry with its digest."""
+    assert odoo.aim.cloud
+    return f"{reference}@{served.digests(odoo.aim.cloud)[reference]}"
+
+
+@pytest.fixture
+def newest(odoo: Deployed) -> str:
+    """Bring up the newest image; return its release."""
+    odoo.up(app__image=image(odoo, NEWEST))
+    return str(odoo.outputs()["release"])
+
+
+@pytest.fixture
+def checkout(odoo: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> stacks.Target:
+    """A copy of the system, as the commands find it: they write into its stack file."""
+    monkeypatch.setattr(paths, "SYSTEMS", tmp_path / "systems")
+    return odoo.copied_to(paths.SYSTEMS)
+
+
+def homeport(checkout: stacks.Target, group: typer.Typer, *arguments: str) -> int:
+    """Run a command on the copy; return its exit code."""
+    assert checkout.cloud
+    aim = ("--system", "odoo", "--stack", checkout.stack, "--cloud", checkout.cloud.name)
+    return CliRunner().invoke(group, [*arguments, *aim], catch_exceptions=False).exit_code
+
+
+def configured(checkout: stacks.Target, key: str) -> Any:
+    """Return what the copy's stack file says."""
+    values = yaml.safe_load((checkout.project / f"Pulumi.{checkout.stack}.yaml").read_text())
+    return values["config"][f"odoo:{key}"]
 
 
 def databases(odoo: Deployed) -> set[str]:
@@ -108,30 +149,29 @@ def test_one_certificate_is_for_all_tenants_and_renews_itself(odoo: Deployed) ->
     assert f"{odoo.system}" in timers
 
 
-def test_a_tenant_is_made_suspended_and_resumed_without_a_new_release(
-    odoo: Deployed,
+def test_commands_make_a_tenant_suspend_and_resume_it_without_a_new_release(
+    odoo: Deployed, checkout: stacks.Target
 ) -> None:
     release = odoo.outputs()["release"]
-    odoo.up(tenants__initech={"suspended": False})
+    assert homeport(checkout, tenant_commands.app, "create", "initech") == 0
     assert page(odoo, "initech") == 200
     attach(odoo, "initech")
     attach(odoo, "acme")
     assert {"acme_db", "initech_db"} <= filestores(odoo)
-    odoo.up(tenants__initech={"suspended": True})
+    assert homeport(checkout, tenant_commands.app, "suspend", "initech") == 0
     assert (page(odoo, "initech"), page(odoo, "acme")) == (404, 200)
-    odoo.up(tenants__initech={"suspended": False})
+    assert homeport(checkout, tenant_commands.app, "resume", "initech") == 0
     assert page(odoo, "initech") == 200
     assert odoo.outputs()["release"] == release
+    odoo.changes["tenants__initech"] = configured(checkout, "tenants")["initech"]
 
 
 def test_a_release_that_cannot_upgrade_a_tenant_never_serves_and_says_which(odoo: Deployed) -> None:
     before = odoo.outputs()["release"]
     psql = f"docker exec -i -u postgres {odoo.system}-tenants-postgres psql -q -d globex_db"
     odoo.console(psql, stdin="INSERT INTO note (title) VALUES ('twice'), ('twice');")
-    assert odoo.aim.cloud
-    image = f"{NEXT}@{served.digests(odoo.aim.cloud)[NEXT]}"
     with load(odoo, tenant(odoo, "acme").hostname) as seen:
-        refused = odoo.try_up(app__image=image)
+        refused = odoo.try_up(app__image=image(odoo, NEXT))
     assert refused.returncode != 0
     said = refused.stdout + refused.stderr
     assert "globex_db: odoo: module tenant: 17.0.1.1.0/post-unique-titles.py" in said
@@ -141,14 +181,14 @@ def test_a_release_that_cannot_upgrade_a_tenant_never_serves_and_says_which(odoo
     odoo.console(psql, stdin="DELETE FROM note WHERE title = 'twice';")
 
 
-def test_new_image_new_passwords_and_a_tenant_less_lose_no_request(odoo: Deployed) -> None:
+def test_new_image_and_new_passwords_lose_no_request(odoo: Deployed) -> None:
     # An up that failed has told of releases that never served.
     before = (serving(tenant(odoo, "acme")), serving(odoo.site))
     with (
         load(odoo, tenant(odoo, "acme").hostname) as seen,
         load(odoo, odoo.site.hostname) as admin,
     ):
-        odoo.up(secret_rotation__database=2, tenants__initech=GONE)
+        odoo.up(secret_rotation__database=2)
         until(lambda: len(seen.releases) > 1, 60, "an answer of the tenants' new release")
         until(lambda: len(admin.releases) > 1, 60, "an answer of the super-admin's new release")
     after = odoo.outputs()
@@ -161,13 +201,43 @@ def test_new_image_new_passwords_and_a_tenant_less_lose_no_request(odoo: Deploye
 def test_every_tenant_is_upgraded_and_the_old_login_is_gone(odoo: Deployed) -> None:
     psql = f"docker exec -u postgres {odoo.system}-tenants-postgres psql -Atc"
     version = "SELECT latest_version FROM ir_module_module WHERE name = 'tenant'"
-    for name in ("acme_db", "globex_db"):
+    for name in ("acme_db", "globex_db", "initech_db"):
         assert odoo.console(f'{psql} "{version}" -d {name}').strip() == "17.0.1.1.0"
     roles = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'odoo_tenants%' ORDER BY 1"
     assert odoo.console(f'{psql} "{roles}"').split() == ["odoo_tenants", "odoo_tenants_2"]
 
 
-def test_a_deleted_tenant_leaves_neither_database_nor_files(odoo: Deployed) -> None:
+def test_a_rollback_below_the_tenants_data_is_refused_and_the_release_serves_on(
+    odoo: Deployed, checkout: stacks.Target
+) -> None:
+    before = odoo.outputs()["release"]
+    with load(odoo, tenant(odoo, "acme").hostname) as seen:
+        code = homeport(checkout, commands.app, "rollback", "tenants", FIRST, *AT_ONCE)
+    assert configured(checkout, "app")["image"] == image(odoo, FIRST)
+    assert code != 0
+    assert seen.lost == {}
+    assert set(seen.releases) == {before}
+
+
+def test_a_rollback_to_a_release_of_the_same_modules_loses_neither_a_request_nor_data(
+    odoo: Deployed, newest: str, checkout: stacks.Target
+) -> None:
+    assert configured(checkout, "app")["image"] == image(odoo, NEWEST)
+    with load(odoo, tenant(odoo, "acme").hostname) as seen:
+        assert homeport(checkout, commands.app, "rollback", "tenants", *AT_ONCE) == 0
+        until(lambda: len(seen.releases) > 1, 60, "an answer of the release before")
+    odoo.changes["app__image"] = configured(checkout, "app")["image"]
+    assert odoo.changes["app__image"] == image(odoo, NEXT)
+    assert seen.lost == {}
+    assert set(seen.releases) == {newest, odoo.outputs()["release"]}
+    assert odoo.broken() == []
+
+
+def test_a_command_deletes_a_tenant_with_its_database_and_files(
+    odoo: Deployed, checkout: stacks.Target
+) -> None:
+    assert homeport(checkout, tenant_commands.app, "delete", "initech", "--yes") == 0
+    odoo.changes["tenants__initech"] = GONE
     assert (page(odoo, "initech"), page(odoo, "acme")) == (404, 200)
     assert databases(odoo) == {"acme_db", "globex_db"}
     assert filestores(odoo) == {"acme_db"}

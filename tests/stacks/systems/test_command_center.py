@@ -185,6 +185,16 @@ def test_isolation_is_tried_on_staging_and_row_security_audited_everywhere() -> 
     assert checks["production"] == {"row-security-check"}
 
 
+def test_isolation_is_tried_at_each_up_and_row_security_when_something_has_changed() -> None:
+    made = shipped("staging")
+    isolation, row_security = (
+        document(made, f"{name}-check")["again"] for name in ("isolation", "row-security")
+    )
+    assert datetime.datetime.fromisoformat(isolation.pop("at"))
+    assert isolation == row_security
+    assert set(row_security) == {"migrations", "rest", "realtime"}
+
+
 def test_nobody_acts_as_the_superuser_and_requests_take_roles() -> None:
     made = shipped("production")
     for app, name in (
