@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,8 @@ Event = tuple[float, dict[str, Any]]
 @contextlib.contextmanager
 def cloud(name: str) -> Iterator[instance.Cloud]:
     """Start a local cloud and remove it at the end; one that HOMEPORT_BENCH_CLOUD names stays."""
+    # As at Ctrl-C: load tools are processes of their own, and would go on.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("the benchmark was told to go"))
     given = os.environ.get("HOMEPORT_BENCH_CLOUD")
     running = lifecycle.up(given or name)
     try:
