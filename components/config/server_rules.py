@@ -8,7 +8,7 @@ from .. import hetzner_catalogue as catalogue
 from .problems import Problem
 
 if TYPE_CHECKING:
-    from .parts import App, Postgres, Server
+    from .parts import App, Postgres, Server, Workload
     from .starter import ExistingServer
 
 RESERVE_MIB = 512
@@ -50,7 +50,7 @@ def other_processors(server: "Server", images: Mapping[str, str]) -> Iterator[Pr
 
 
 def memory_fits(
-    app: "App",
+    app: "Workload",
     server: "Server | None" = None,
     postgres: "Postgres | None" = None,
     existing_server: "ExistingServer | None" = None,

@@ -1,11 +1,13 @@
 """The keys of dms."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from components.config import Given, Part, Settings, parts
 from components.config.network_values import Hostname, Network, SentryDsn
+from components.config.problems import refuse
 from components.config.values import (
     Certificate,
     Flag,
@@ -14,6 +16,7 @@ from components.config.values import (
     Port,
     Rotation,
     SqlName,
+    Text,
     distinct,
 )
 
@@ -79,6 +82,29 @@ class Sentry(Part):
     """Whether the stack must not come up without it."""
 
 
+_REPLICA = re.compile(r"[a-z][a-z0-9]{0,15}")
+
+
+def _replica(value: str) -> str:
+    if not _REPLICA.fullmatch(value):
+        cure = "use 1 to 16 lower-case letters and digits, the first a letter"
+        refuse("is no name of a replica, which is part of its server's and its database's", cure)
+    return value
+
+
+ReplicaName = Annotated[Text, AfterValidator(_replica)]
+"""Part of the names of a replica's server and database."""
+
+
+class Replica(Part):
+    """The system once more: released together with the first, and with nothing in common."""
+
+    domain: Hostname = Field(examples=["eu.dms.example.com"])
+    """Where its page and backend are served."""
+    server: parts.Server
+    """Its server."""
+
+
 class SecretRotation(Part):
     """Raise a number to have new secrets made by the next `up`, without a failed request."""
 
@@ -106,6 +132,19 @@ class DmsConfig(Settings):
     database_server: parts.Server | None = None
     """A server of your own for the database, in place of a service; only the backend's server may
     reach it. `database.host` is then its name, and `database.username` is made on it."""
+    replicas: dict[ReplicaName, Replica] = Field(
+        default_factory=dict,
+        examples=[
+            {
+                "eu": {
+                    "domain": "eu.dms.example.com",
+                    "server": {"type": "cx23", "location": "nbg1"},
+                }
+            }
+        ],
+    )
+    """More servers like the first, by name: each has the same release, and a database of its own,
+    `<database.name>_<name>`. All other keys hold for them too."""
     database_password: Given
     """The password of `database.username`."""
     admin: Admin

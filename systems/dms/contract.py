@@ -21,6 +21,7 @@ from components.sql import Access
 
 if TYPE_CHECKING:
     from .config import DmsConfig
+    from .places import Place
 
 SMOKE_ACCOUNT = "smoke"
 """Who the smoke test logs in as; no administrator."""
@@ -50,9 +51,9 @@ RESERVED = {
 """What only the program sets, and which key to set instead."""
 
 
-def folder() -> str:
+def folder(place: "Place") -> str:
     """Return where the backend keeps static files and media."""
-    return state_folder(f"{names.system()}-backend")
+    return state_folder(f"{names.system()}-{place.named('backend')}")
 
 
 def connections(processes: int) -> int:
@@ -64,8 +65,8 @@ def connections(processes: int) -> int:
 class Contract:
     """What the backend is given, by whom it acts as in the database."""
 
-    config: "DmsConfig"
-    """The stack's settings."""
+    place: "Place"
+    """Where the backend runs."""
     server: ManagedPostgres
     """Where the database is."""
     migrator: DatabaseUser
@@ -79,7 +80,7 @@ class Contract:
 
     def variables(self, user: DatabaseUser) -> dict[str, str]:
         """Return the plain values."""
-        config = self.config
+        config = self.place.config
         made = {
             **config.app.environment,
             "DEBUG": "0",
@@ -94,8 +95,8 @@ class Contract:
             "PGSSLMODE": "verify-full",
             "PGSSLROOTCERT": self.server.authorities,
             "WEB_CONCURRENCY": str(config.app.processes),
-            "STATIC_ROOT": f"{folder()}/static",
-            "MEDIA_ROOT": f"{folder()}/media",
+            "STATIC_ROOT": f"{folder(self.place)}/static",
+            "MEDIA_ROOT": f"{folder(self.place)}/media",
         }
         return made | ({"SENTRY_DSN": config.sentry.dsn} if config.sentry.dsn else {})
 
@@ -107,7 +108,7 @@ class Contract:
 
     def environment(self) -> dict[str, Variable]:
         """Return what the running backend must have, whoever set it."""
-        sentry: Presence = "required" if self.config.sentry.required else "optional"
+        sentry: Presence = "required" if self.place.config.sentry.required else "optional"
         return {
             "DEBUG": Variable(secret=False, shape=one_of("0")),
             "DJANGO_SECRET_KEY": Variable(secret=True, shape=at_least(50)),
@@ -153,34 +154,34 @@ class Contract:
         )
 
 
-def agree(config: "DmsConfig", server: ManagedPostgres, database: Database) -> Contract:
+def agree(place: "Place", server: ManagedPostgres, database: Database) -> Contract:
     """Make the users and secrets that the backend needs."""
-    rotation = config.secret_rotation
-    most = connections(config.app.processes) - MIGRATOR_CONNECTIONS
+    rotation = place.config.secret_rotation
+    most = connections(place.config.app.processes) - MIGRATOR_CONNECTIONS
     return Contract(
-        config=config,
+        place=place,
         server=server,
-        migrator=_user(config, database, "migrator", "migrator", MIGRATOR_CONNECTIONS),
-        writer=_user(config, database, "writer", "read_write", most),
+        migrator=_user(place, database, "migrator", "migrator", MIGRATOR_CONNECTIONS),
+        writer=_user(place, database, "writer", "read_write", most),
         django_keys=tuple(
-            _generated(f"django-key-{number}", number, length=64)
+            _generated(place.named(f"django-key-{number}"), number, length=64)
             for number in (rotation.django, rotation.django - 1)
             if number
         ),
-        smoke_password=_generated("smoke-password", rotation.smoke),
+        smoke_password=_generated(place.named("smoke-password"), rotation.smoke),
     )
 
 
 def _user(
-    config: "DmsConfig", database: Database, role: str, access: Access, connections: int
+    place: "Place", database: Database, role: str, access: Access, connections: int
 ) -> DatabaseUser:
     # Another rotation is another user: while releases change, each has its own (docs/adr/0025).
-    number = config.secret_rotation.database
+    number = place.config.secret_rotation.database
     return DatabaseUser(
-        f"dms-{role}-{number}",
+        place.named(f"dms-{role}-{number}"),
         DatabaseUserArgs(
             database=database,
-            name=f"{config.database.name}_{role}_{number}",
+            name=f"{place.config.database.name}_{role}_{number}",
             access=access,
             connection_limit=connections,
             rotation=number,
@@ -192,9 +193,9 @@ def _generated(name: str, rotation: int, length: int = 40) -> Secret:
     return GeneratedSecret(name, GeneratedSecretArgs(length=length, rotation=rotation)).secret
 
 
-def admin_password(config: "DmsConfig") -> Secret:
+def admin_password(place: "Place") -> Secret:
     """Make the password that is asked for before /admin."""
-    return _generated("admin-password", config.secret_rotation.admin)
+    return _generated(place.named("admin-password"), place.config.secret_rotation.admin)
 
 
 def headers(config: "DmsConfig") -> dict[str, str]:

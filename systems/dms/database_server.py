@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .config import DmsConfig
+    from .places import Place
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,20 +28,20 @@ class Own:
     """What runs on it."""
 
 
-def run(config: "DmsConfig", client: pulumi.Input[str]) -> Own | None:
+def run(config: "DmsConfig", clients: "Sequence[pulumi.Output[str]]") -> Own | None:
     """Run the database's own server; return it, None where the database is at a service.
 
     Args:
         config: the stack's settings.
-        client: the only address that reaches the database.
+        clients: the only addresses that reach the database.
     """
     server = config.database_server
     if server is None:
         return None
-    network = pulumi.Output.concat(client, "/32")
+    networks = [pulumi.Output.concat(client, "/32") for client in clients]
     rules = [
         Rule(port=22, networks=server.ssh_networks, comment="ssh"),
-        Rule(port=PORT, networks=[network], comment="the backend's server"),
+        Rule(port=PORT, networks=networks, comment="the backend's server"),
         Rule(protocol="icmp", comment="ping"),
     ]
     machine = HetznerServer(
@@ -71,18 +72,19 @@ def run(config: "DmsConfig", client: pulumi.Input[str]) -> Own | None:
 
 
 def way(
-    config: "DmsConfig", host: Host, own: Own | None, names: "Sequence[pulumi.Resource]"
+    place: "Place", host: Host, own: Own | None, names: "Sequence[pulumi.Resource]"
 ) -> ManagedPostgres:
     """Return the way from a host to the database, wherever that is.
 
     Args:
-        config: the stack's settings.
-        host: where it is used.
+        place: where it is used.
+        host: the server there.
         own: the server that this stack has made, if it has.
         names: what makes names resolve.
     """
+    config = place.config
     return ManagedPostgres(
-        "managed-postgres",
+        place.named("managed-postgres"),
         ManagedPostgresArgs(
             host=host,
             address=config.database.host,

@@ -11,11 +11,12 @@ from components.config.problems import refuse
 from components.site_headers import content_security_policy
 
 from .contract import RESERVED, connections
+from .places import database_of
 
 if TYPE_CHECKING:
-    from components.config.parts import Dns, Server
+    from components.config.parts import Acme, Dns, Server
 
-    from .config import Admin, Backend, ManagedDatabase, Sentry, Site
+    from .config import Admin, Backend, ManagedDatabase, Replica, Sentry, Site
 
 
 def understood_policy(policy: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
@@ -42,9 +43,11 @@ def errors_are_seen(sentry: "Sentry") -> Iterator[Problem]:
         yield Problem("sentry.dsn", "is missing, and sentry.required is true", cure)
 
 
-def connections_suffice(app: "Backend", database: "ManagedDatabase") -> Iterator[Problem]:
-    """The service takes all connections of two releases."""
-    needed = connections(app.processes)
+def connections_suffice(
+    app: "Backend", database: "ManagedDatabase", replicas: Mapping[str, "Replica"]
+) -> Iterator[Problem]:
+    """The service takes all connections of two releases, the replicas' too."""
+    needed = connections(app.processes) * (1 + len(replicas))
     if needed > database.max_connections:
         wrong = f"needs up to {needed} connections, database.max_connections allows"
         cure = f"lower it, or raise database.max_connections to {needed} if the service does"
@@ -80,16 +83,59 @@ def own_server_fits(
         yield Problem("database_server.volume_gib", "is not used", cure)
 
 
-def databases_differ(database: "ManagedDatabase", context: Context) -> Iterator[Problem]:
-    """Two stacks never write to the same database."""
-    for stack, other in siblings.others(context):
-        theirs = other.get("database")
-        if isinstance(theirs, dict) and (theirs.get("host"), theirs.get("name")) == (
-            database.host,
-            database.name,
+def replicas_fit(
+    replicas: Mapping[str, "Replica"],
+    app: "Backend",
+    acme: "Acme",
+    site: "Site",
+    dns: "Dns | None" = None,
+) -> Iterator[Problem]:
+    """Each replica could be a stack of its own: its name, its server and what runs on it."""
+    alone = site.model_copy(update={"redirects_from": ()})
+    for name, replica in replicas.items():
+        for problem in (
+            *rules.hostnames_fit_together(replica.domain, alone, acme, dns),
+            *rules.ssh_comes_from_somewhere(replica.server),
+            *server_rules.server_is_sold(replica.server),
         ):
+            yield dataclasses.replace(problem, path=f"replicas.{name}.{problem.path}")
+        for problem in server_rules.memory_fits(app, replica.server):
+            yield dataclasses.replace(problem, path=f"replicas.{name}.server.type")
+
+
+def replicas_have_names_of_their_own(
+    replicas: Mapping[str, "Replica"],
+    domain: str,
+    site: "Site",
+    database: "ManagedDatabase",
+    database_server: "Server | None",
+) -> Iterator[Problem]:
+    """A host name leads to one server."""
+    taken = {domain: "domain", **dict.fromkeys(site.redirects_from, "site.redirects_from")}
+    if database_server:
+        taken[database.host] = "database.host"
+    for name, replica in replicas.items():
+        path = f"replicas.{name}.domain"
+        if first := taken.get(replica.domain):
+            cure = "give each server a domain of its own"
+            yield Problem(path, f"is in {first} too", cure, replica.domain)
+        taken[replica.domain] = path
+
+
+def databases_differ(
+    database: "ManagedDatabase", replicas: Mapping[str, "Replica"], context: Context
+) -> Iterator[Problem]:
+    """Two stacks never write to the same database."""
+    own = [database.name, *(database_of(database.name, replica) for replica in replicas)]
+    for stack, other in siblings.others(context):
+        theirs, others = other.get("database"), other.get("replicas")
+        if not isinstance(theirs, dict) or theirs.get("host") != database.host:
+            continue
+        name = str(theirs.get("name"))
+        taken = {name, *(database_of(name, replica) for replica in others or ())}
+        for each in taken.intersection(own):
             cure = "give each stack a database of its own"
-            yield Problem("database.name", f"is the database of stack {stack} too", cure)
+            yield Problem("database.name", f"is the database of stack {stack} too", cure, each)
 
 
 ALL: tuple[Rule, ...] = (
@@ -108,5 +154,7 @@ ALL: tuple[Rule, ...] = (
     connections_suffice,
     own_server_fits,
     databases_differ,
+    replicas_fit,
+    replicas_have_names_of_their_own,
     rules.environment_is_free(RESERVED),
 )

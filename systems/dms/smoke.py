@@ -1,6 +1,7 @@
 """What somebody would try first on dms, from outside: page, login, documents, what is closed."""
 
 import base64
+import dataclasses
 import re
 
 from homeport import smoke
@@ -16,7 +17,18 @@ HEADERS = {
 
 
 def checks(stack: smoke.Stack) -> list[Check]:
-    """Return the checks of one deployment."""
+    """Return the checks of one deployment, and the same for each of its replicas."""
+    found = _of_one(stack)
+    for name, outputs in stack.outputs.get("replicas", {}).items():
+        hostname = outputs["url"].removeprefix("https://")
+        site = dataclasses.replace(stack.site, hostname=hostname, address=outputs["address"])
+        there = _of_one(smoke.Stack(site=site, outputs=outputs))
+        found += [dataclasses.replace(check, name=f"{name}: {check.name}") for check in there]
+    return found
+
+
+def _of_one(stack: smoke.Stack) -> list[Check]:
+    """Return the checks of one server."""
     site = stack.site
 
     def health() -> str:

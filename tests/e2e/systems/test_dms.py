@@ -16,7 +16,7 @@ from homeport.cloud.instance import Cloud
 from homeport.cloud.names import MANAGED_POSTGRES
 from systems.django_site import log_in
 from tests.e2e.conftest import until
-from tests.e2e.deployed import Deployed, left, open_ports, production
+from tests.e2e.deployed import GONE, Deployed, left, open_ports, production
 from tests.e2e.load import Load
 from tests.e2e.starter.browsing import browser
 
@@ -300,6 +300,26 @@ def test_another_place_ends_with_the_same_site_and_documents_on_another_machine(
     assert documents(dms, sql) == before
     assert dms.broken() == []
     assert "unchanged" in dms.up()
+
+
+def test_a_replica_is_a_site_of_its_own_and_goes_without_a_trace(
+    dms: Deployed, client: hcloud.Client
+) -> None:
+    databases = "SELECT datname FROM pg_database WHERE datname LIKE 'dms_staging%' ORDER BY 1"
+    before = dms.outputs()
+    domain = f"eu.{dms.site.hostname}"
+    with load(dms) as seen:
+        dms.up(replicas__eu={"domain": domain, "server": {"type": "cx23", "location": "fsn1"}})
+        replica = dms.outputs()["replicas"]["eu"]
+        assert dms.broken() == [], "of the first and of the replica"
+        assert asked(dms, databases) == [("dms_staging",), ("dms_staging_eu",)]
+        dms.up(replicas__eu=GONE)
+    assert seen.lost == {}
+    assert set(seen.releases) == {before["release"]}
+    assert (replica["url"], dms.outputs()["url"]) == (f"https://{domain}", before["url"])
+    assert replica["address"] != before["address"] == dms.outputs()["address"]
+    assert asked(dms, databases) == [("dms_staging",)]
+    assert left(client, f"{dms.system}-server-eu") == []
 
 
 def test_what_is_removed_leaves_no_trace_there_and_none_at_the_service(

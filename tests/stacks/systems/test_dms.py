@@ -49,6 +49,14 @@ def run(stack: str, *, preview: bool = False, **changes: Any) -> Deployment:
     )
 
 
+REPLICA: dict[str, Any] = {
+    "replicas__eu": {
+        "domain": "eu.staging.dms.example.com",
+        "server": {"type": "cx23", "location": "nbg1"},
+    }
+}
+
+
 def site(made: Deployment) -> str:
     """What nginx is told of the site."""
     (file,) = document(made, "site-site")["files"]
@@ -139,6 +147,42 @@ def test_a_database_server_of_its_own_lets_in_the_backends_server_alone() -> Non
     assert [finding for rule in invariants.ALL for finding in rule(made, config)] == []
 
 
+def test_a_replica_has_everything_once_more_and_leaves_the_first_as_it_is() -> None:
+    before, made = run("staging"), run("staging", **REPLICA)
+    first = {each.urn: each.inputs for each in before.resources}
+    kept = {each.urn: each.inputs for each in made.resources if each.urn in first}
+    assert kept == first
+    added = {each.type for each in made.resources if each.urn not in first}
+    once = {"homeport:dns:DnsRecords", "hcloud:index/zone:Zone"}
+    assert {each.type for each in before.resources} - added == once
+
+
+def test_a_replica_has_a_database_users_and_a_site_of_its_own() -> None:
+    made = run("staging", **REPLICA)
+    unit = document(made, "backend-eu-unit-")["text"]
+    assert 'Environment="DB_NAME=dms_staging_eu"' in unit
+    assert 'Environment="DB_USER=dms_staging_eu_writer_1"' in unit
+    assert 'Environment="DJANGO_ALLOWED_HOSTS=eu.staging.dms.example.com"' in unit
+    assert "StateDirectory=dms-staging-backend-eu" in unit
+    (file,) = document(made, "site-site-eu")["files"]
+    assert "server_name eu.staging.dms.example.com;" in file["content"]
+    assert set(made.outputs["replicas"]) == {"eu"}
+    records = {each.inputs["name"] for each in made.of_type("ZoneRrset")}
+    assert {"@", "eu"} <= records
+
+
+def test_a_replica_reaches_the_database_server_of_its_stack() -> None:
+    made = run("production", **OWN_SERVER, **REPLICA)
+    addresses = {made.outputs["address"], made.outputs["replicas"]["eu"]["address"]}
+    (rule,) = [
+        rule
+        for each in made.of_type("hcloud:index/firewall:Firewall")
+        for rule in each.inputs["rules"]
+        if rule.get("port") == "5432"
+    ]
+    assert set(rule["sourceIps"]) == {f"{address}/32" for address in addresses}
+
+
 def test_the_backend_trusts_the_authority_of_the_database_server_and_finds_it_by_name() -> None:
     made = run("production", **OWN_SERVER)
     (step,) = [s for s in made.of_type("Command") if s.name == "managed-postgres-access"]
@@ -202,6 +246,15 @@ DSN = "https://key@sentry.example.org/7"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 OWN = "database_server: {type: cx23"
 
+
+def replica(
+    name: str = "eu", domain: str = "eu.example.org", location: str = "fsn1", more: str = ""
+) -> str:
+    """Keys with a replica, and more of them."""
+    server = f"{{type: cx23, location: {location}}}"
+    return f"{{replicas: {{{name}: {{domain: {domain}, server: {server}}}}}, {more}}}"
+
+
 # Each: what is changed in the good configuration; the key that is named; a part of what is said.
 BAD: list[tuple[str, str, str]] = [
     ("databse: {}", "databse", "did you mean database?"),
@@ -236,6 +289,17 @@ BAD: list[tuple[str, str, str]] = [
         f"{{{OWN}, location: fsn1}}, database: {{ca_certificate: {CERTIFICATE}}}}}",
         "database.ca_certificate",
         "is the authority of a service",
+    ),
+    (replica(more="database: {max_connections: 63}"), "app.processes", "needs up to 64"),
+    (replica(name="Eu"), "replicas.Eu", "is no name of a replica"),
+    (replica(domain="dms.example.org"), "replicas.eu.domain", "is in domain too"),
+    (replica(domain="198.51.100.7"), "replicas.eu.domain", "is an IP address"),
+    (replica(location="ash"), "replicas.eu.server.location", "has no cx23"),
+    (replica(more="dns: {zone: dms.example.org}"), "replicas.eu.domain", "is not inside the zone"),
+    (
+        replica(more="app: {memory_mib: 1900}, server: {type: cx33}"),
+        "replicas.eu.server.type",
+        "does not fit",
     ),
     ("database_password: null", "database_password", "is missing"),
     (f"database_password: {CANARY}", "database_password", "is a secret in plain text"),
