@@ -38,3 +38,14 @@ class Host:
     """What a person types to log in; holds no secret."""
     nftables: bool = True
     """Whether its owner lets us write rules of nftables."""
+    journal: bool = False
+    """Whether Docker's containers write to the machine's journal, in place of files of their own;
+    `docker logs` shows both."""
+
+    def with_journal(self) -> "Host":
+        """Return the same machine, whose containers write to its journal.
+
+        There each line has the fields CONTAINER_NAME, HOMEPORT_APP and HOMEPORT_RELEASE. To change
+        it is to make every container anew, databases too.
+        """
+        return dataclasses.replace(self, journal=True)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pulumi_docker as docker
 
+from .host import Host
 from .postgres_tuning import data_path, tuning
 from .quadlet_unit import unit, word, words
-from .runtimes.container import HARDENING, tmpfs
+from .runtimes.container import HARDENING, logs, tmpfs
 from .runtimes.quadlet_container import ALWAYS, health, service
 from .runtimes.quadlet_container import HARDENING as QUADLET_HARDENING
 
@@ -40,7 +41,7 @@ def shared_mib(memory_mib: int) -> int:
 
 
 def container_arguments(
-    hostname: str, *, system: str, network: str, command: list[str], memory_mib: int
+    hostname: str, *, host: Host, network: str, command: list[str], memory_mib: int
 ) -> dict[str, Any]:
     """Return what `docker.Container` is given, its image and data apart."""
     return {
@@ -63,9 +64,10 @@ def container_arguments(
             start_period="1m0s",
         ),
         **HARDENING,
+        **logs(host),
         "labels": [
             docker.ContainerLabelArgs(label="homeport.app", value=hostname),
-            docker.ContainerLabelArgs(label="homeport.system", value=system),
+            docker.ContainerLabelArgs(label="homeport.system", value=host.remote.system),
         ],
         "stop_signal": "SIGINT",
         "stop_timeout": STOP_SECONDS,

@@ -43,7 +43,7 @@ def in_docker(
         ],
         **container_arguments(
             name,
-            system=remote.system,
+            host=args.host,
             network=args.network.full_name,
             command=_command(args),
             memory_mib=args.memory_mib,

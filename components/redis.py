@@ -13,7 +13,7 @@ from .image_pull import pull
 from .leftovers import HALF_MADE
 from .network import PrivateNetwork
 from .registry import RegistryLogin, serves
-from .runtimes.container import HARDENING, SECRETS_FOLDER, tmpfs
+from .runtimes.container import HARDENING, SECRETS_FOLDER, logs, tmpfs
 from .secrets import Secret
 from .volume import Volume, VolumeArgs
 
@@ -153,6 +153,7 @@ class RedisServer(pulumi.ComponentResource):
             must_run=True,
             wait=False,
             **HARDENING,
+            **logs(args.host),
             opts=pulumi.ResourceOptions.merge(
                 remote.bound(),
                 pulumi.ResourceOptions(

@@ -93,7 +93,8 @@ def containers_are_confined(made: Deployment, _: Config) -> Iterator[str]:
         inputs = container.inputs
         wants = {
             "a memory limit": inputs.get("memory"),
-            "a log limit": inputs.get("logOpts", {}).get("max-size"),
+            # That of the journal is the machine's own.
+            "a log limit": inputs["logDriver"] == "journald" or inputs["logOpts"].get("max-size"),
             "a restart policy": inputs.get("restart"),
             "a named network": inputs.get("networksAdvanced"),
             "a read-only root": inputs.get("readOnly"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pulumi_docker as docker
 
+from ..host import Host
 from ..workload import WorkloadArgs
 from .runtime import Port, Release
 
@@ -14,10 +15,16 @@ HARDENING: dict[str, Any] = {
     "capabilities": {"drops": ["ALL"]},
     "security_opts": ["no-new-privileges:true"],
     "init": True,
+}
+"""What no container is without."""
+_FILES = {
     "log_driver": "json-file",
     "log_opts": {"max-size": "10m", "max-file": "3"},
 }
-"""What no container is without."""
+_JOURNAL = {
+    "log_driver": "journald",
+    "log_opts": {"labels": "homeport.app,homeport.release"},
+}
 DEFAULT_USER = "10001:10001"
 CPU_PERIOD_MICROSECONDS = 100_000
 """In which a container may use its share of processors; Docker's own."""
@@ -51,6 +58,7 @@ def container_arguments(release: Release) -> dict[str, Any]:
         "cpu_quota": None if args.cpus is None else round(args.cpus * CPU_PERIOD_MICROSECONDS),
         "healthcheck": _healthcheck(release.health_command),
         **HARDENING,
+        **logs(args.host),
         "labels": [
             {"label": f"homeport.{key}", "value": value} for key, value in sorted(labels.items())
         ],
@@ -63,6 +71,11 @@ def container_arguments(release: Release) -> dict[str, Any]:
     }
     # Whatever is left out must not change ids, so that a new version of this can leave out more.
     return {key: value for key, value in arguments.items() if value is not None}
+
+
+def logs(host: Host) -> dict[str, Any]:
+    """Return where a container's lines go: files that cannot grow for ever, or the journal."""
+    return _JOURNAL if host.journal else _FILES
 
 
 def _ports(port: Port | None) -> list[docker.ContainerPortArgsDict] | None:

@@ -20,13 +20,12 @@ from components.site import Site, SiteArgs
 from components.site_access import BasicAuth
 from components.site_routes import PathRoute
 from components.static_app import StaticApp, StaticAppArgs
-from systems.command_center import contract, gates, grafana, monitoring, names, pgadmin
+from systems.command_center import contract, gates, grafana, logs, monitoring, names, pgadmin
 from systems.command_center import networks as net
 from systems.command_center import services as parts
 from systems.command_center.config import CommandCenterConfig
 
 config = CommandCenterConfig.load()
-
 rules = web_rules(ssh_networks=config.server.ssh_networks)
 machine = HetznerServer(
     "server",
@@ -42,7 +41,7 @@ machine = HetznerServer(
         swap_mib=config.server.swap_mib,
     ),
 )
-host = machine.host
+host = machine.host.with_journal()
 HostFirewall("firewall", HostFirewallArgs(host=host, rules=rules))
 
 networks = net.declare(host)
@@ -83,6 +82,7 @@ checked = gates.declare(config, database, migrations)
 services = parts.declare(host, agreed, networks, checked)
 operated = [
     *monitoring.declare(config, host, agreed, networks),
+    *logs.declare(config, host, networks),
     *pgadmin.declare(config, host, agreed, networks),
     *grafana.declare(config, host, agreed, networks),
 ]

@@ -70,6 +70,19 @@ class PgAdmin(Tool):
     """Its account; the password is made by the program."""
 
 
+class Logs(Tool):
+    """The log store."""
+
+    image: Image = Field(examples=["victoriametrics/victoria-logs:v1.52.1"])
+    """Its image."""
+    memory_mib: Mib = 128
+    """Its memory limit in MiB."""
+    days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 30
+    """How long a line can be found; the server's journal keeps it for three months at most."""
+    disk_mib: Annotated[int, Field(strict=True, ge=64, le=1_048_576)] = 1024
+    """How much of the disk it takes in MiB, after which the oldest lines go."""
+
+
 class Grafana(Tool):
     """Dashboards of what Prometheus has measured."""
 
@@ -167,6 +180,7 @@ class CommandCenterConfig(Settings):
     objects: Service
     """The S3 gateway and what is behind it."""
     monitoring: Monitoring
+    logs: Logs
     pgadmin: PgAdmin
     grafana: Grafana = Grafana()
     admin: Admin = Admin()

@@ -20,9 +20,10 @@ TARGETS: Mapping[str, str] = {
     "postgres": "postgres-exporter:9187",
     "node": "node-exporter:9100",
     "alertmanager": "alertmanager:9093",
+    "logs": f"logs:{names.PORTS['logs']}",
 }
 """Where each tells its figures, by the name of the job."""
-PREFIXES = {"alertmanager": "/alertmanager", "prometheus": "/prometheus"}
+PREFIXES = {"alertmanager": "/alertmanager", "prometheus": "/prometheus", "logs": "/logs"}
 """Below which path of the site each is served, and serves."""
 PROMETHEUS_AT = "prometheus:9090"
 """Where others find Prometheus."""

@@ -21,6 +21,7 @@ PORTS = {
     "objects": 8333,
     "prometheus": 9090,
     "alertmanager": 9093,
+    "logs": 9428,
     "auth": 9999,
 }
 """Where the proxy finds each on the loopback, whichever release serves; the usual ones."""

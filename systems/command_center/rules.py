@@ -12,7 +12,7 @@ from .names import RESERVED
 if TYPE_CHECKING:
     from components.config.parts import Images, Postgres, Redis, Server
 
-    from .config import Auth, Grafana, Jwt, Mail, Monitoring, PgAdmin, Service, Tool
+    from .config import Auth, Grafana, Jwt, Logs, Mail, Monitoring, PgAdmin, Service, Tool
 
 SOONEST = datetime.timedelta(days=30)
 """Keys that end sooner would surprise whoever uses them."""
@@ -34,6 +34,7 @@ def containers_fit(
     postgres: "Postgres",
     redis: "Redis",
     monitoring: "Monitoring",
+    logs: "Logs",
     pgadmin: "PgAdmin",
     grafana: "Grafana",
     auth: "Auth",
@@ -49,6 +50,7 @@ def containers_fit(
     released: dict[str, Service | Tool] = {
         **_services(auth, rest, realtime, mail, objects),
         **{f"monitoring.{key}": tool for key, tool in monitoring.tools().items()},
+        "logs": logs,
         "pgadmin": pgadmin,
         **({"grafana": grafana} if grafana.enabled else {}),
     }

@@ -4,7 +4,7 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ import httpx
 
 from homeport import smoke
 from homeport.smoke import Check, equal
-from systems.command_center import names, s3
+from systems.command_center import contract, names, s3
 
 PASSWORD_BYTES = 18
 _UPGRADE = {
@@ -22,8 +22,16 @@ _UPGRADE = {
     "Sec-WebSocket-Key": base64.b64encode(b"sixteen-bytes-of").decode(),
 }
 WATCHED_SECONDS = 40
-"""Within this time Prometheus has asked again whom it has asked too early."""
-CLOSED = ("/mail/messages", "/prometheus/-/ready", "/alertmanager/-/ready", "/admin/login")
+"""Within this time Prometheus has asked again whom it has asked too early, and lines have come."""
+CLOSED = (
+    "/mail/messages",
+    "/prometheus/-/ready",
+    "/alertmanager/-/ready",
+    "/logs/select/vmui/",
+    "/admin/login",
+)
+HEARD = {*contract.NAMES, "postgres", "redis", "prometheus", "logs"}
+"""Whose lines the log store has to have."""
 
 
 class Platform:
@@ -73,6 +81,12 @@ class Platform:
         probes = asked("query?query=probe_success==1")["result"]
         down = [each["labels"]["job"] for each in targets if each["health"] != "up"]
         return down if probes else [*down, "the site from outside"]
+
+    def unheard(self) -> list[str]:
+        """Return whose lines the log store does not have."""
+        path = "/logs/select/logsql/field_values?query=*&field=HOMEPORT_APP"
+        answer = self.site.request("GET", path, headers=self.admin).raise_for_status()
+        return sorted(HEARD - {each["value"] for each in answer.json()["values"]})
 
 
 class User:
@@ -170,11 +184,12 @@ def _of_the_rest(platform: Platform) -> list[Check]:
     def monitoring() -> str:
         ready = site.request("GET", "/alertmanager/-/ready", headers=platform.admin)
         ready.raise_for_status()
-        end = time.monotonic() + WATCHED_SECONDS
-        while platform.unwatched() and time.monotonic() < end:
-            time.sleep(1)
-        equal("not seen well", platform.unwatched(), [])
+        equal("not seen well", _at_last(platform.unwatched), [])
         return "every target is up, and the site answers from outside"
+
+    def logs() -> str:
+        equal("not heard of", _at_last(platform.unheard), [])
+        return f"lines of {', '.join(sorted(HEARD))}"
 
     def pgadmin() -> str:
         answer = site.request("GET", "/admin/login", headers=platform.admin).raise_for_status()
@@ -191,6 +206,15 @@ def _of_the_rest(platform: Platform) -> list[Check]:
         Check(name="an object is put, got and removed, with a signature only", probe=objects),
         Check(name="mail of Auth is accepted", probe=mail),
         Check(name="everything is watched", probe=monitoring),
+        Check(name="the log store has lines of every service", probe=logs),
         Check(name="pgAdmin opens", probe=pgadmin),
-        Check(name="mail, monitoring and pgAdmin are closed to strangers", probe=closed),
+        Check(name="mail, monitoring, logs and pgAdmin are closed to strangers", probe=closed),
     ]
+
+
+def _at_last(missing: Callable[[], list[str]]) -> list[str]:
+    """Ask until nothing is missing, or it has been long enough; return what is."""
+    end = time.monotonic() + WATCHED_SECONDS
+    while (found := missing()) and time.monotonic() < end:
+        time.sleep(1)
+    return found

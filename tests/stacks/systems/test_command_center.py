@@ -48,6 +48,7 @@ GOOD: dict[str, Any] = {
         **{name: {"image": f"prom/{name.replace('_', '-')}:v1.0.0"} for name in TOOLS},
         "alerts_to": "ops@example.org",
     },
+    "logs": {"image": "victoriametrics/victoria-logs:v1.52.1"},
     "pgadmin": {"image": "dpage/pgadmin4:9.18", "email": "ops@example.org"},
 }
 CENTER = System(name="command-center", load=CommandCenterConfig.load, secrets={}, good=GOOD)
@@ -97,7 +98,7 @@ def test_only_these_share_a_network_with_the_database_and_it_has_no_way_out() ->
 def test_what_has_no_page_publishes_no_port() -> None:
     found = containers(shipped("production"))
     published = {name for name, inputs in found.items() if inputs.get("ports")}
-    assert published == {*contract.NAMES, "prometheus", "alertmanager", "pgadmin"}
+    assert published == {*contract.NAMES, "prometheus", "alertmanager", "logs", "pgadmin"}
 
 
 def secret_file(made: Deployment, app: str, name: str) -> str:
@@ -219,12 +220,22 @@ def test_the_site_leads_each_path_to_its_service_and_closes_what_operators_see()
     made = shipped("production")
     blocks = {
         path: block_of_site(made, path)
-        for path in ("api", "auth", "realtime", "s3", "mail", "prometheus", "alertmanager", "admin")
+        for path in (
+            "api",
+            "auth",
+            "realtime",
+            "s3",
+            "mail",
+            "prometheus",
+            "alertmanager",
+            "logs",
+            "admin",
+        )
     }
     stripped = {path for path, block in blocks.items() if "uri strip_prefix" in block}
     closed = {path for path, block in blocks.items() if "basicauth" in block}
     assert stripped == {"api", "auth", "realtime", "s3", "mail"}
-    assert closed == {"mail", "prometheus", "alertmanager", "admin"}
+    assert closed == {"mail", "prometheus", "alertmanager", "logs", "admin"}
     (file,) = document(made, "site-site")["files"]
     assert "encode zstd gzip" in file["content"]
 
@@ -232,7 +243,15 @@ def test_the_site_leads_each_path_to_its_service_and_closes_what_operators_see()
 def test_prometheus_watches_every_service_and_tells_of_what_was_asked_for() -> None:
     settings = yaml.safe_load(monitoring_files.prometheus("center.example.org"))
     jobs = {job["job_name"] for job in settings["scrape_configs"]}
-    assert jobs == {*contract.NAMES, "postgres", "node", "prometheus", "alertmanager", "site"}
+    assert jobs == {
+        *contract.NAMES,
+        "postgres",
+        "node",
+        "prometheus",
+        "alertmanager",
+        "logs",
+        "site",
+    }
     (group,) = yaml.safe_load(monitoring_files.alerts())["groups"]
     after = {rule["alert"]: rule["for"] for rule in group["rules"]}
     assert after["PostgreSQLDown"] == "1m"
@@ -370,6 +389,10 @@ BAD: list[tuple[str, str, str]] = [
     ("monitoring: {alerts_to: ops}", "monitoring.alerts_to", ""),
     ("monitoring: {loki: {image: 'grafana/loki:2.9.0'}}", "monitoring.loki", ""),
     ("monitoring: {node_exporter: null}", "monitoring.node_exporter", "is missing"),
+    ("logs: null", "logs", "is missing"),
+    ("logs: {days: 0}", "logs.days", "is less than 1"),
+    ("logs: {disk_mib: lots}", "logs.disk_mib", "is no whole number"),
+    ("logs: {memory_mib: 2048}", "logs.memory_mib", "fit"),
     ("pgadmin: null", "pgadmin", "is missing"),
     ("pgadmin: {email: operator}", "pgadmin.email", ""),
     ("pgadmin: {memory_mib: 2048}", "pgadmin.memory_mib", "fit"),
