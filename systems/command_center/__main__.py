@@ -10,9 +10,6 @@ from components.artefact import Artefact, ArtefactArgs
 from components.artefact_source import LocalSource
 from components.database import Database, DatabaseArgs
 from components.database_migrations import DatabaseMigrations, DatabaseMigrationsArgs
-from components.dns import DnsRecords, DnsRecordsArgs, address_records
-from components.firewall import HostFirewall, HostFirewallArgs, web_rules
-from components.hetzner_server import HetznerServer, HetznerServerArgs
 from components.postgres import PostgresServer, PostgresServerArgs
 from components.redis import RedisServer, RedisServerArgs
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
@@ -20,29 +17,15 @@ from components.site import Site, SiteArgs
 from components.site_access import BasicAuth
 from components.site_routes import PathRoute
 from components.static_app import StaticApp, StaticAppArgs
+from systems import web_server
 from systems.command_center import contract, gates, grafana, logs, monitoring, names, pgadmin
 from systems.command_center import networks as net
 from systems.command_center import services as parts
 from systems.command_center.config import CommandCenterConfig
 
 config = CommandCenterConfig.load()
-rules = web_rules(ssh_networks=config.server.ssh_networks)
-machine = HetznerServer(
-    "server",
-    HetznerServerArgs(
-        server_type=config.server.type,
-        location=config.server.location,
-        image=config.server.image,
-        rules=rules,
-        packages=["caddy"],
-        admin_keys=config.server.admin_keys,
-        protect=config.server.protect,
-        dns_ptr=config.domain,
-        swap_mib=config.server.swap_mib,
-    ),
-)
+machine = web_server.create(config.server, packages=["caddy"], reverse_name=config.domain)
 host = machine.host.with_journal()
-HostFirewall("firewall", HostFirewallArgs(host=host, rules=rules))
 
 networks = net.declare(host)
 protect = config.postgres.protect
@@ -88,16 +71,11 @@ operated = [
 ]
 
 # The way in.
-dns = []
-if config.dns and config.dns.manage:
-    zone, hostnames = config.dns.zone, [config.domain, *config.site.redirects_from]
-    args = DnsRecordsArgs(
-        zone=zone,
-        create_zone=config.dns.create_zone,
-        protect=config.server.protect,
-        records=address_records(zone, hostnames, machine.address),
-    )
-    dns = [DnsRecords("dns", args)]
+dns = web_server.lead(
+    config.dns,
+    [([config.domain, *config.site.redirects_from], machine.address)],
+    protect=config.server.protect,
+)
 proxy = ReverseProxy(
     "proxy",
     ReverseProxyArgs(host=host, acme_email=config.acme.email, acme_directory=config.acme.directory),

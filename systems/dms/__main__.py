@@ -6,30 +6,25 @@ stands in server.py; a stack has one server, or more that are like it, its repli
 
 import pulumi
 
-from components.dns import DnsRecords, DnsRecordsArgs, address_records
+from systems import web_server
 from systems.dms import database_server, places, server
 from systems.dms.config import DmsConfig
 
 config = DmsConfig.load()
-machines = [(place, server.create(place)) for place in places.every(config)]
-own = database_server.run(config, clients=[machine.address for _, machine in machines])
-
-dns = []
-if config.dns and config.dns.manage:
-    zone = config.dns.zone
-    records = []
-    for place, machine in machines:
-        hostnames = [place.config.domain, *place.config.site.redirects_from]
-        records += address_records(zone, hostnames, machine.address)
-    if own:
-        records += address_records(zone, [config.database.host], own.address)
-    args = DnsRecordsArgs(
-        zone=zone,
-        create_zone=config.dns.create_zone,
-        protect=config.server.protect,
-        records=records,
+machines = []
+for place in places.every(config):
+    machine = web_server.create(
+        place.config.server,
+        packages=["nginx"],
+        reverse_name=place.config.domain,
+        named=place.named,
     )
-    dns = [DnsRecords("dns", args)]
+    machines.append((place, machine))
+own = database_server.run(config, clients=[machine.address for _, machine in machines])
+names = [(place.hostnames, machine.address) for place, machine in machines]
+if own:
+    names.append(([config.database.host], own.address))
+dns = web_server.lead(config.dns, names, protect=config.server.protect)
 
 outputs, *others = (server.serve(place, machine, own, dns) for place, machine in machines)
 

@@ -18,6 +18,11 @@ class Place:
     replica: str = ""
     """Its name among the replicas; empty for the stack's own."""
 
+    @property
+    def hostnames(self) -> list[str]:
+        """All names that lead there."""
+        return [self.config.domain, *self.config.site.redirects_from]
+
     def named(self, name: str) -> str:
         """Return what something is called there: each name occurs once in a stack."""
         return f"{name}-{self.replica}" if self.replica else name

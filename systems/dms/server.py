@@ -7,8 +7,7 @@ import pulumi
 from components.app import App, AppArgs
 from components.artefact import Artefact, ArtefactArgs
 from components.database import Database, DatabaseArgs
-from components.firewall import HostFirewall, HostFirewallArgs, web_rules
-from components.hetzner_server import HetznerServer, HetznerServerArgs
+from components.hetzner_server import HetznerServer
 from components.host_command import HostCommand, HostCommandArgs
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
 from components.runtimes.systemd import Systemd
@@ -25,28 +24,6 @@ if TYPE_CHECKING:
 
     from .database_server import Own
     from .places import Place
-
-
-def create(place: "Place") -> HetznerServer:
-    """Create the server, closed but for SSH and the web."""
-    config = place.config
-    rules = web_rules(ssh_networks=config.server.ssh_networks)
-    machine = HetznerServer(
-        place.named("server"),
-        HetznerServerArgs(
-            server_type=config.server.type,
-            location=config.server.location,
-            image=config.server.image,
-            rules=rules,
-            packages=["nginx"],
-            admin_keys=config.server.admin_keys,
-            protect=config.server.protect,
-            dns_ptr=config.domain,
-            swap_mib=config.server.swap_mib,
-        ),
-    )
-    HostFirewall(place.named("firewall"), HostFirewallArgs(host=machine.host, rules=rules))
-    return machine
 
 
 def serve(

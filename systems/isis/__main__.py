@@ -8,9 +8,6 @@ import pulumi
 
 from components.app import App, AppArgs
 from components.database import Database, DatabaseArgs
-from components.dns import DnsRecords, DnsRecordsArgs, address_records
-from components.firewall import HostFirewall, HostFirewallArgs, web_rules
-from components.hetzner_server import HetznerServer, HetznerServerArgs
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.postgres import PostgresServer, PostgresServerArgs
 from components.registry import RegistryLogin, RegistryLoginArgs
@@ -20,6 +17,7 @@ from components.runtimes.quadlet import Quadlet
 from components.site import Site, SiteArgs
 from components.site_routes import PathRoute
 from components.volume import Volume, VolumeArgs
+from systems import web_server
 from systems.isis import contract
 from systems.isis.config import IsisConfig
 
@@ -27,23 +25,8 @@ PORT = 3003
 """Where the proxy finds the backend on the loopback, whichever release serves."""
 config = IsisConfig.load()
 
-rules = web_rules(ssh_networks=config.server.ssh_networks)
-machine = HetznerServer(
-    "server",
-    HetznerServerArgs(
-        server_type=config.server.type,
-        location=config.server.location,
-        image=config.server.image,
-        rules=rules,
-        packages=["caddy"],
-        admin_keys=config.server.admin_keys,
-        protect=config.server.protect,
-        dns_ptr=config.domain,
-        swap_mib=config.server.swap_mib,
-    ),
-)
+machine = web_server.create(config.server, packages=["caddy"], reverse_name=config.domain)
 host = machine.host
-HostFirewall("firewall", HostFirewallArgs(host=host, rules=rules))
 
 # Everything runs as this account, without root; on `swe2` the backend meets the database.
 account = RootlessAccount("isis", RootlessAccountArgs(host=host, name="isis"))
@@ -110,15 +93,11 @@ backend = App(
 
 # The way in.
 names = []
-if config.dns and config.dns.manage:
-    zone, hostnames = config.dns.zone, [config.domain, *config.site.redirects_from]
-    args = DnsRecordsArgs(
-        zone=zone,
-        create_zone=config.dns.create_zone,
-        protect=config.server.protect,
-        records=address_records(zone, hostnames, machine.address),
-    )
-    names = [DnsRecords("dns", args)]
+names = web_server.lead(
+    config.dns,
+    [([config.domain, *config.site.redirects_from], machine.address)],
+    protect=config.server.protect,
+)
 proxy = ReverseProxy(
     "proxy",
     ReverseProxyArgs(host=host, acme_email=config.acme.email, acme_directory=config.acme.directory),

@@ -6,13 +6,11 @@ here. A tenant is a database and a folder of files, chosen by the host's name.
 
 import pulumi
 
-from components.dns import DnsRecords, DnsRecordsArgs, address_records
 from components.dns_challenge import HetznerDns
-from components.firewall import HostFirewall, HostFirewallArgs, web_rules
-from components.hetzner_server import HetznerServer, HetznerServerArgs
 from components.registry import RegistryLogin, RegistryLoginArgs
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
 from components.site_tls import Acme, Tls
+from systems import web_server
 from systems.odoo import contract
 from systems.odoo.config import OdooConfig
 from systems.odoo.front import SiteNames, served
@@ -20,23 +18,8 @@ from systems.odoo.instance import deployed, tenant
 
 config = OdooConfig.load()
 
-rules = web_rules(ssh_networks=config.server.ssh_networks)
-machine = HetznerServer(
-    "server",
-    HetznerServerArgs(
-        server_type=config.server.type,
-        location=config.server.location,
-        image=config.server.image,
-        rules=rules,
-        packages=["nginx"],
-        admin_keys=config.server.admin_keys,
-        protect=config.server.protect,
-        dns_ptr=config.admin.domain,
-        swap_mib=config.server.swap_mib,
-    ),
-)
+machine = web_server.create(config.server, packages=["nginx"], reverse_name=config.admin.domain)
 host = machine.host
-HostFirewall("firewall", HostFirewallArgs(host=host, rules=rules))
 login = RegistryLogin(
     "registry",
     RegistryLoginArgs(
@@ -66,16 +49,8 @@ logins = {
 # The way in: names, certificates, proxy.
 hosts = {name: f"{name}.{config.domain}" for name in config.tenants}
 below = [f"*.{config.domain}"] if config.wildcard else list(hosts.values())
-dns = []
-if config.dns and config.dns.manage:
-    named = [config.domain, config.admin.domain, *config.site.redirects_from, f"*.{config.domain}"]
-    records = DnsRecordsArgs(
-        zone=config.dns.zone,
-        create_zone=config.dns.create_zone,
-        protect=config.server.protect,
-        records=address_records(config.dns.zone, named, machine.address),
-    )
-    dns = [DnsRecords("dns", records)]
+named = [config.domain, config.admin.domain, *config.site.redirects_from, f"*.{config.domain}"]
+dns = web_server.lead(config.dns, [(named, machine.address)], protect=config.server.protect)
 wildcard: Tls | None = None
 if config.wildcard and config.dns_token:
     wildcard = Acme(
