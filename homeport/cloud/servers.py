@@ -138,17 +138,14 @@ class Servers:
             *("container", "ls", "--all", "--quiet"),
             *("--filter", f"label={LABEL}={self._cloud.key}", "--filter", f"label={LABEL}.server"),
         ).split()
-        if not containers:
-            return {}
         public = self._cloud.named("public")
-        template = (
-            f'{{{{index .Config.Labels "{LABEL}.server"}}}} '
-            f'{{{{with index .NetworkSettings.Networks "{public}"}}}}'
-            "{{with .IPAMConfig}}{{.IPv4Address}}{{end}}{{end}}"
-        )
-        listed = docker.run("container", "inspect", "--format", template, *containers)
-        pairs = (line.split() for line in listed.splitlines())
-        return {int(pair[0]): pair[1] for pair in pairs if len(pair) == 2}
+        addresses = {}
+        # One that goes between the two questions is not there.
+        for found in filter(None, (docker.inspect("container", each) for each in containers)):
+            network = found["NetworkSettings"]["Networks"].get(public) or {}
+            if address := (network.get("IPAMConfig") or {}).get("IPv4Address"):
+                addresses[int(found["Config"]["Labels"][f"{LABEL}.server"])] = str(address)
+        return addresses
 
     def execute(self, server_id: int, *argv: str) -> str:
         """Run something inside a machine, as its keyboard and screen would."""
