@@ -108,7 +108,9 @@ class Deployed:
             systems: the folder that the copy is put into, beside an environment of the checkout.
         """
         copy = dataclasses.replace(self.aim, project=systems / self.aim.project.name)
-        shutil.copytree(self.aim.project, copy.project)
+        # Keys at run time, and the sockets of connections with them.
+        kept_back = shutil.ignore_patterns(".homeport")
+        shutil.copytree(self.aim.project, copy.project, ignore=kept_back)
         (systems.parent / ".venv").symlink_to(paths.ROOT / ".venv")
         file = copy.project / f"Pulumi.{copy.stack}.yaml"
         file.write_text(self._changed(file.read_text()))
