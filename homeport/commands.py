@@ -152,6 +152,10 @@ def rollback(
     cloud: CloudName = None,
 ) -> None:
     """Set an app's earlier release in the stack's configuration, and run `up`."""
+    if release and release.startswith("-"):
+        # An option of `pulumi up`, where no release is named.
+        context.args.insert(0, release)
+        release = None
     aim = stacks.target(system, stack, cloud)
     entry = past.rollback(aim, app_name, release)
     typer.echo(f"{app_name} goes back to {entry.value} of update {entry.update}")

@@ -1,11 +1,13 @@
 """What an app ran before, from the engine's history, and what a rollback chooses."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from homeport import releases, stacks
+from homeport import commands, releases, stacks
 
 NAMED = {"web": "app.image", "site": "page"}
 
@@ -98,3 +100,39 @@ def test_what_cannot_be_gone_back_to_is_refused_with_what_can(
 def test_without_an_earlier_release_there_is_no_way_back() -> None:
     with pytest.raises(stacks.StackError, match="site has no release before the present one"):
         releases.choose(found("site"), "site", None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted", "handed_on"),
+    [
+        (["web"], None, []),
+        (["web", "app:1"], "app:1", []),
+        (["web", "--yes"], None, ["--yes"]),
+        (["web", "--yes", "--skip-preview"], None, ["--yes", "--skip-preview"]),
+        (["web", "app:1", "--yes"], "app:1", ["--yes"]),
+    ],
+)
+def test_what_a_rollback_does_not_know_is_an_option_of_up(
+    typed: list[str],
+    wanted: str | None,
+    handed_on: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
+    aim = stacks.Target(project=tmp_path, stack="staging", cloud=None)
+    asked: list[Any] = []
+
+    def rollback(_: stacks.Target, app: str, release: str | None) -> releases.Past:
+        asked.extend((app, release))
+        return found("web")[1]
+
+    def run(_: stacks.Target, operation: str, arguments: list[str]) -> int:
+        asked.extend((operation, arguments))
+        return 0
+
+    monkeypatch.setattr(stacks, "target", lambda *_: aim)
+    monkeypatch.setattr(releases, "rollback", rollback)
+    monkeypatch.setattr(stacks, "run", run)
+    assert CliRunner().invoke(commands.app, ["rollback", *typed]).exit_code == 0
+    assert asked == ["web", wanted, "up", handed_on]
