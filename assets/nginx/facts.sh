@@ -4,6 +4,9 @@
 set -eu
 folder=/run/homeport-nginx
 mkdir -p "$folder"
+# nginx may start, and its sites change, at the same moment.
+exec 9>"$folder.lock"
+flock 9
 
 put() {
 	cat >"$folder/.$1.new"

@@ -105,7 +105,7 @@ def test_the_page_works_in_a_browser_that_trusts_the_authority_of_the_site(
         page.find_element(By.NAME, "description").send_keys("a browser's entry")
         page.find_element(By.NAME, "amount").send_keys("12.50")
         page.find_element(By.CSS_SELECTOR, "form button").click()
-        wait = WebDriverWait(page, 10)
+        wait = WebDriverWait(page, 60)
         wait.until(
             lambda shown: "a browser's entry" in shown.find_element(By.TAG_NAME, "main").text
         )

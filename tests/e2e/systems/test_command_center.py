@@ -173,7 +173,7 @@ def use_the_page(page: Chrome, site: smoke.Site) -> None:
     page.find_element(By.NAME, "email").send_keys("browser@example.com")
     page.find_element(By.NAME, "password").send_keys("a long password")
     page.find_element(By.CSS_SELECTOR, "button[value='/signup']").click()
-    wait = WebDriverWait(page, 20)
+    wait = WebDriverWait(page, 60)
     wait.until(lambda shown: shown.find_element(By.NAME, "text").is_displayed())
     page.find_element(By.NAME, "text").send_keys("a browser's note")
     page.find_element(By.CSS_SELECTOR, "#note button").click()

@@ -188,7 +188,7 @@ def test_the_page_lists_adds_and_removes_documents_in_a_browser(
     attached = tmp_path / "attached.txt"
     attached.write_text("by a browser")
     with browser(dms.site, tmp_path) as page:
-        wait = WebDriverWait(page, 20)
+        wait = WebDriverWait(page, 60)
         page.get(f"https://{dms.site.hostname}/")
         wait.until(lambda shown: shown.find_elements(By.LINK_TEXT, "Log in"))[0].click()
         for name, value in login(dms).items():
