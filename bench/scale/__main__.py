@@ -2,7 +2,8 @@
 
 The previews are first ones, by the real engine without a host; the updates are of apps that run on
 the local cloud. A program that declares nothing, of size 0 in the results, takes its turn before
-each. `make bench NAME=scale`.
+each; one that declares as many plain commands as the largest has resources shows what is the
+engine's and the SDK's. `make bench NAME=scale`.
 """
 
 import statistics
@@ -21,6 +22,7 @@ HOSTS = (1, 5, 20)
 ROUNDS = 5
 EMPTY = paths.ROOT / "bench" / "empty"
 PROGRAM = Path(__file__).parent / "program"
+PLAIN = Path(__file__).parent / "plain"
 Series = dict[int, list[float]]
 """Seconds by size."""
 
@@ -31,6 +33,7 @@ def main() -> None:
         *previewed("apps", APPS, lambda size: {"hosts": 1, "apps": size}),
         *previewed("hosts", HOSTS, lambda size: {"hosts": size, "apps": 1}),
     ]
+    results.save("scale", rows)
     with lab.cloud("bench") as running:
         rows += unchanged(running)
     results.write("scale", rows)
@@ -50,11 +53,18 @@ def previewed(
             seconds[size].append(done.seconds)
             resources[size] = done.resources
         say(f"preview of {size} {unit}: {statistics.median(seconds[size]):.1f} s")
+    largest = resources[sizes[-1]]
+    plain = [_preview(PLAIN, {"resources": largest}).seconds for _ in range(ROUNDS)]
+    say(f"preview of {largest} plain resources: {statistics.median(plain):.1f} s")
     counted = [
         Row("homeport", f"preview_resources_{size}_{unit}", resources[size], "", 1)
         for size in sizes
     ]
-    return [*counted, *grown(f"preview_{{}}_{unit}", seconds, empty)]
+    return [
+        *counted,
+        *grown(f"preview_{{}}_{unit}", seconds, empty),
+        results.median("plain resources", f"preview_seconds_{largest}", plain),
+    ]
 
 
 def unchanged(running: instance.Cloud) -> list[Row]:

@@ -29,6 +29,7 @@ def one_of_many(host: Host, server: str, number: int) -> AppArgs:
         host=host,
         image="ghcr.io/homeport/hello:1.0.0",
         memory_mib=16,
+        container_port=8080,
         health=HealthCheck(path="/healthz", successes=1),
         port=names.STABLE_PORTS[number],
     )
