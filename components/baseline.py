@@ -4,6 +4,7 @@ cloud-init writes it on the first boot, so that services start with the right se
 `baseline` compares and repairs it from then on, and is all that an existing server gets.
 """
 
+import json
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -57,11 +58,24 @@ def asset(name: str, **values: object) -> str:
 
 
 def baseline_files(
-    *, key_login_only: bool, swap_mib: int, docker_settings: bool = True, nftables: bool = True
+    *,
+    key_login_only: bool,
+    swap_mib: int,
+    docker_settings: bool = True,
+    nftables: bool = True,
+    made: bool = False,
 ) -> list[File]:
-    """Return the files of the baseline, each with what must run when it changes."""
+    """Return the files of the baseline, each with what must run when it changes.
+
+    Args:
+        key_login_only: whether sshd refuses passwords for everybody.
+        swap_mib: size of the swap file in MiB; 0 for none.
+        docker_settings: whether Docker gets settings of ours.
+        nftables: whether rules of nftables may be written.
+        made: whether the program made the machine, so that nobody else chose its addresses.
+    """
     files = [
-        *([_docker_settings()] if docker_settings else []),
+        *([_docker_settings(made=made)] if docker_settings else []),
         File(
             path="/etc/ssh/sshd_config.d/00-homeport.conf", content=asset("sshd.conf"), then=_SSHD
         ),
@@ -82,10 +96,15 @@ def baseline_files(
     return files
 
 
-def _docker_settings() -> File:
+def _docker_settings(*, made: bool) -> File:
+    text = asset("daemon.json")
+    if made:
+        # By itself Docker has room for 31 networks, and each app has one of its own.
+        pools = [{"base": "172.16.0.0/12", "size": 24}]
+        text = json.dumps({**json.loads(text), "default-address-pools": pools}, indent=2) + "\n"
     return File(
         path="/etc/docker/daemon.json",
-        content=asset("daemon.json"),
+        content=text,
         merge=True,
         # systemd refuses a unit that was started a few times within a minute.
         then=[
@@ -165,7 +184,7 @@ def cloud_config(
         "locale": False,
         "write_files": [
             {"path": file.path, "content": file.content, "permissions": f"{file.mode:04o}"}
-            for file in baseline_files(key_login_only=True, swap_mib=swap_mib)
+            for file in baseline_files(key_login_only=True, swap_mib=swap_mib, made=True)
         ],
         # Not `packages`: that would install what the packages merely recommend.
         "runcmd": [
@@ -247,6 +266,7 @@ def prepare(
                 swap_mib=swap_mib,
                 docker_settings=docker_settings,
                 nftables=nftables,
+                made=machine is not None,
             ),
             *extra_files,
         ],

@@ -74,6 +74,17 @@ def test_docker_keeps_containers_running_and_logs_small() -> None:
     assert settings["log-opts"] == {"max-file": "3", "max-size": "10m"}
 
 
+def test_docker_has_room_for_hundreds_of_networks_where_nobody_else_chose_addresses() -> None:
+    settings = {}
+    for made in (False, True):
+        files = baseline.baseline_files(key_login_only=True, swap_mib=0, made=made)
+        (file,) = [each for each in files if each.path == "/etc/docker/daemon.json"]
+        settings[made] = json.loads(str(file.content))
+    (pool,) = settings[True].pop("default-address-pools")
+    assert settings[True] == settings[False]
+    assert 2 ** (pool["size"] - int(pool["base"].partition("/")[2])) > 1000
+
+
 def test_what_restarts_containers_is_left_out_of_unattended_upgrades() -> None:
     text = baseline.asset("apt.conf")
     assert 'Package-Blacklist { "^docker"; "^containerd"; "^runc"; };' in text
