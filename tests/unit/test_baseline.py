@@ -36,7 +36,7 @@ def test_user_data_survives_its_way_through_yaml() -> None:
     parsed = yaml.safe_load(config())
     assert parsed["ssh_keys"]["ed25519_private"] == keys.private_key(SEED, "host")
     written = {file["path"]: file["content"] for file in parsed["write_files"]}
-    for file in baseline.baseline_files(key_login_only=True, swap_mib=1024):
+    for file in baseline.baseline_files(key_login_only=True, swap_mib=1024, made=True):
         assert written[file.path] == file.content
 
 
