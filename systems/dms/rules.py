@@ -132,7 +132,9 @@ def databases_differ(
         if not isinstance(theirs, dict) or theirs.get("host") != database.host:
             continue
         name = str(theirs.get("name"))
-        taken = {name, *(database_of(name, replica) for replica in others or ())}
+        # Nobody has checked the other stack's file yet.
+        replicas_there = others if isinstance(others, dict) else {}
+        taken = {name, *(database_of(name, replica) for replica in replicas_there)}
         for each in taken.intersection(own):
             cure = "give each stack a database of its own"
             yield Problem("database.name", f"is the database of stack {stack} too", cure, each)

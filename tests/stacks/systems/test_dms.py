@@ -378,6 +378,18 @@ def test_a_preview_of_dms_refuses(change: str, path: str, said: str, tmp_path: P
     assert set(found) == {path}
 
 
+@pytest.mark.parametrize(
+    ("replicas", "refusals"), [({"eu": {}}, {"database.name"}), ({"us": {}}, set()), (5, set())]
+)
+def test_a_database_of_another_stacks_replica_is_refused(
+    replicas: object, refusals: set[str], tmp_path: Path
+) -> None:
+    theirs = {"dms:database": {**GOOD["database"], "name": "shop"}, "dms:replicas": replicas}
+    (tmp_path / "Pulumi.production.yaml").write_text(yaml.safe_dump({"config": theirs}))
+    found = refused("{database: {name: shop_eu}, app: {processes: 0}}", tmp_path)
+    assert found.keys() - {"app.processes"} == refusals
+
+
 def test_a_database_of_another_stack_is_refused(tmp_path: Path) -> None:
     theirs = {"config": {"dms:database": {**GOOD["database"]}}}
     (tmp_path / "Pulumi.production.yaml").write_text(yaml.safe_dump(theirs))
