@@ -105,6 +105,7 @@ users = {
 }
 
 # The app and its worker: one image, each with the password of its own user and no other.
+image = config.app.image_on(host)
 registry = None
 if config.registry and config.registry_password:
     registry = RegistryLogin(
@@ -136,7 +137,7 @@ web = App(
     "web",
     AppArgs(
         host=host,
-        image=config.app.image,
+        image=image,
         health=HealthCheck(
             path=config.app.health_path, start_seconds=config.app.start_timeout_seconds
         ),
@@ -162,7 +163,7 @@ Worker(
     "worker",
     WorkerArgs(
         host=host,
-        image=config.app.image,
+        image=image,
         memory_mib=config.app.worker_memory_mib,
         environment=environment,
         secrets=password,

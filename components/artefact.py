@@ -64,6 +64,10 @@ class Artefact(pulumi.ComponentResource):
     """Its own folder on the host; whoever runs it may put there what is made of it."""
     path: str
     """The folder in that one that holds the files; readable by all, changed by nobody."""
+    full_name: str
+    """Tells it from all other artefacts of the host, whatever it holds: `<system>/<name>`."""
+    host: Host
+    """The machine that gets it."""
     step: command.remote.Command
     """What brings it there, for whatever uses it to depend on."""
 
@@ -76,6 +80,8 @@ class Artefact(pulumi.ComponentResource):
         content = args.source.spec()
         self._args = args
         self.id = identity(args, content)
+        self.full_name = f"{remote.system}/{name}"
+        self.host = args.host
         self.folder = f"{remote.folder}/artefacts/{name}/{self.id}"
         self.path = f"{self.folder}/files"
         file_name = args.source.file_name()

@@ -8,7 +8,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from . import release
-from .image_pull import pull
+from .image import image_step
 from .leftovers import HALF_MADE
 from .postgres_container import (
     OWNER,
@@ -205,7 +205,7 @@ def _quadlet(
 def _image(
     parent: pulumi.Resource, name: str, args: "PostgresServerArgs", tag: str = ""
 ) -> command.remote.Command:
-    return pull(
+    return image_step(
         parent,
         args.host.remote,
         app=name,

@@ -9,7 +9,7 @@ import pulumi_docker as docker
 
 from . import names, release, secrets
 from .host import Host
-from .image_pull import pull
+from .image import image_step
 from .leftovers import HALF_MADE
 from .network import PrivateNetwork
 from .registry import RegistryLogin, serves
@@ -113,7 +113,7 @@ class RedisServer(pulumi.ComponentResource):
         if args.persistent:
             about = VolumeArgs(host=args.host, owner=OWNER, protect=args.protect)
             data = Volume(f"{name}-data", about, child)
-        image = pull(
+        image = image_step(
             self,
             remote,
             app=name,

@@ -14,7 +14,7 @@ import pulumi_command as command
 
 from . import names
 from .host import Host
-from .image_pull import pull
+from .image import image_step
 from .registry import RegistryLogin
 from .staged_parts import Answers, Bucket, Stage
 
@@ -110,7 +110,7 @@ class StagedUpgrade(pulumi.ComponentResource):
         remote.claims.take("upgraded container", args.container, name, cure="upgrade it once")
         self._name, self._args = name, args
         images = [
-            pull(
+            image_step(
                 self,
                 remote,
                 app=name,

@@ -11,6 +11,8 @@ from . import environment_contract, release
 from .artefact import Artefact
 from .environment_contract import Contract
 from .host import Host
+from .image import image_name
+from .image_build import ImageBuild
 from .job import Job, check_environment, check_secrets
 from .network import PrivateNetwork
 from .registry import RegistryLogin, serves
@@ -36,8 +38,9 @@ class WorkloadArgs:
 
     host: Host
     """The machine that it runs on."""
-    image: str | None = None
-    """`name:tag` or `name:tag@sha256:...`; each release resolves a tag once, when it pulls."""
+    image: str | ImageBuild | None = None
+    """`name:tag` or `name:tag@sha256:...`, and each release resolves a tag once, when it pulls; or
+    how the host builds it."""
     artefact: Artefact | None = None
     """What is deployed where there is no image; exactly one of both is needed."""
     runtime: Runtime | None = None
@@ -97,7 +100,7 @@ class WorkloadArgs:
             msg = "image, artefact: exactly one of both says what is deployed"
             raise ValueError(msg)
         if self.image is not None:
-            release.check_image(self.image)
+            _check_image(self.image, self.host)
         check_environment("environment", self.environment)
         check_secrets("secrets", self.secrets, self.environment)
         environment_contract.check(self.contract, self.environment, self.secrets)
@@ -115,21 +118,37 @@ class WorkloadArgs:
                 raise ValueError(msg)
         _check_volumes(self.volumes, self.tmpfs_mib)
         _check_paths(self)
-        if self.registry and not serves(self.registry.registry, self.image or ""):
-            msg = f"registry: {self.image} is not pulled from {self.registry.registry}"
-            raise ValueError(msg)
+        if self.registry:
+            _check_registry(self.image, self.registry.registry)
 
 
 def configuration(args: WorkloadArgs, rendered: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a release's id is made of: the rendered instance and what has no place in it."""
     return {
         "instance": rendered,
-        "image": args.image,
+        "image": image_name(args.image) if args.image else None,
         **({"artefact": args.artefact.id} if args.artefact else {}),
         "secrets": {name: secret.version for name, secret in args.secrets.items()},
         "jobs": [job.configuration() for job in args.jobs],
         "revision": args.revision,
     }
+
+
+def _check_image(image: str | ImageBuild, host: Host) -> None:
+    if isinstance(image, str):
+        release.check_image(image)
+    elif image.context.host.remote is not host.remote:
+        there, here = image.context.host.name, host.name
+        msg = f"image: its context is on {there}; make an Artefact on {here}, which builds it"
+        raise ValueError(msg)
+
+
+def _check_registry(image: str | ImageBuild | None, registry: str) -> None:
+    # Which images a Dockerfile names by itself, only the host sees.
+    pulled = image.base if isinstance(image, ImageBuild) else image or ""
+    if pulled is not None and not serves(registry, pulled):
+        msg = f"registry: {pulled or 'what is deployed'} is not pulled from {registry}"
+        raise ValueError(msg)
 
 
 def _check_limits(args: WorkloadArgs) -> None:

@@ -1,6 +1,7 @@
 """The container engine of a step: Docker, or the Podman of the rootless account that it names."""
 
 import dataclasses
+from collections.abc import Sequence
 from subprocess import CompletedProcess
 
 import _rootless
@@ -24,9 +25,19 @@ class Engine:
     look: str
     """What a person does when it does not answer."""
 
-    def command(self, *arguments: str) -> "list[str]":
-        """Return the command line that has the engine do something."""
-        return [*self.before, self.name, *arguments]
+    def command(
+        self, *arguments: str, login: bool = False, variables: "Sequence[str]" = ()
+    ) -> "list[str]":
+        """Return the command line that has the engine do something.
+
+        Args:
+            arguments: what it is to do.
+            login: whether it may need the step's login to a registry.
+            variables: further ones of its environment, each with its value.
+        """
+        own = [*([self.login] if login and self.login else []), *variables]
+        before = self.before or (["env"] if own else [])
+        return [*before, *own, self.name, *arguments]
 
     def run(
         self,
@@ -38,9 +49,7 @@ class Engine:
         cure: str = "",
     ) -> "CompletedProcess[str]":
         """Run the engine's command; the rest is as with `run`."""
-        variables = [self.login] if login and self.login else []
-        before = self.before or (["env"] if variables else [])
-        argv = [*before, *variables, self.name, *arguments]
+        argv = self.command(*arguments, login=login)
         return run(argv, stdin=stdin, check=check, timeout_seconds=timeout_seconds, cure=cure)
 
 

@@ -22,12 +22,11 @@ def check_disk(path: Path, wanted_mib: int, what: str, size: int = 0) -> None:
         fail(f"only {left} MiB would stay free at {path}; {what} needs {wanted_mib}", "", ROOM)
 
 
-def check_memory(wanted_mib: int) -> None:
-    """Refuse to start a release that could not use its limit beside the one that serves."""
+def check_memory(wanted_mib: int, what: str = "the new release") -> None:
+    """Refuse to start what could not use its limit beside what serves."""
     path = at("/proc/meminfo")
     rows = [line.split() for line in path.read_text().splitlines()]
     known = {row[0].rstrip(":"): int(row[1]) // 1024 for row in rows}
     free = known.get("MemAvailable", wanted_mib) + known.get("SwapFree", 0)
     if free < wanted_mib:
-        what = f"only {free} MiB of memory are free; the new release may use {wanted_mib}"
-        fail(what, "", LARGER)
+        fail(f"only {free} MiB of memory are free; {what} may use {wanted_mib}", "", LARGER)

@@ -1,4 +1,4 @@
-"""Environment variables in a configuration: names that work, and no secret among them."""
+"""Variables in a configuration, of a process or of a Dockerfile: names that work, and no secret."""
 
 import re
 from typing import Annotated
@@ -11,6 +11,7 @@ from .problems import refuse
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 _RESERVED = re.compile(r"PORT|HOST|RELEASE|DATABASE_\w+|PG(HOST|PORT|DATABASE|USER|PASSWORD)")
 _CREDENTIALS = re.compile(r"://[^/\s@]+@")
+_ARGUMENT = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _LONGEST = 4096
 
 
@@ -26,6 +27,17 @@ def _name(value: str) -> str:
         refuse("is a secret by its name, which plans would show", cure)
     if _RESERVED.fullmatch(value):
         refuse("is set by the program", "remove it")
+    return value
+
+
+def _argument(value: str) -> str:
+    if not _ARGUMENT.fullmatch(value):
+        refuse("is no name of an argument", "use letters, digits and underscores, first a letter")
+    if SECRET_NAME.search(value):
+        cure = "remove it, and change it where it is used; whoever has the image can read it"
+        refuse("is a secret by its name, which the image would hold", cure)
+    if value == "BASE":
+        refuse("is set by base", "remove it, and give base")
     return value
 
 
@@ -48,3 +60,5 @@ def _value(value: object) -> str:
 
 Environment = dict[Annotated[str, AfterValidator(_name)], Annotated[str, BeforeValidator(_value)]]
 """Environment variables by name."""
+Arguments = dict[Annotated[str, AfterValidator(_argument)], Annotated[str, BeforeValidator(_value)]]
+"""Arguments of a Dockerfile by name."""

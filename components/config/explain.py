@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -47,7 +48,8 @@ def explain(
         field: the field of that key.
     """
     for error in errors:
-        loc = [part for part in error["loc"] if part != "[key]"]
+        # What stands in brackets is of pydantic: a key as such, or one of several types.
+        loc = [part for part in error["loc"] if not str(part).startswith("[")]
         path = _path(loc)
         context = error.get("ctx") or {}
         if error["type"] == "missing":
@@ -123,5 +125,12 @@ def _field(root: object, loc: list[Any], field: FieldInfo) -> FieldInfo:
 
 
 def _bare(annotation: object) -> object:
-    options = [arg for arg in typing.get_args(annotation) if arg is not type(None)]
-    return options[0] if options else annotation
+    """Return a type without Optional and Annotated; of several, the one that is an object."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _bare(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        options = [_bare(option) for option in arguments if option is not type(None)]
+        objects = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
+        return (objects or options)[0]
+    return annotation

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from types import UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
@@ -50,10 +51,17 @@ def _rows(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             "" if secret else _example(field),
         )
         yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _rows(kind, f"{key}.")
+        if held := _object(kind):
+            yield from _rows(held, f"{key}.")
         if named := _named(kind):
             yield from _rows(named, f"{key}.<name>.")
+
+
+def _object(kind: object) -> type[BaseModel] | None:
+    """Return what a key holds if that is, or may be, an object."""
+    options = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    objects = [o for o in map(bare, options) if isinstance(o, type) and issubclass(o, BaseModel)]
+    return objects[0] if objects else None
 
 
 def _named(kind: object) -> type[BaseModel] | None:
@@ -78,7 +86,7 @@ def _type(annotation: object) -> str:
         return "object: name, object" if _named(kind) else "object: name, text"
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return "object"
-    if origin is Union:
+    if origin in (Union, UnionType):
         return " or ".join(_type(argument) for argument in arguments)
     return _PLAIN[kind]
 

@@ -12,7 +12,18 @@ from .problems import Problem
 from .server_rules import memory_fits, server_is_sold, server_runs_the_images
 
 if TYPE_CHECKING:
-    from .parts import Acme, App, Dns, Images, Postgres, RegistryAccount, Server, Site, Workload
+    from .parts import (
+        Acme,
+        App,
+        BuildableApp,
+        Dns,
+        Images,
+        Postgres,
+        RegistryAccount,
+        Server,
+        Site,
+        Workload,
+    )
     from .starter import App as StarterApp
     from .starter import ExistingServer
     from .starter import Postgres as StarterPostgres
@@ -93,15 +104,24 @@ def untrusted_certificates_need_short_hsts(acme: "Acme", site: "Site") -> Iterat
         yield Problem("site.hsts_seconds", wrong, cure, str(site.hsts_seconds))
 
 
-def images_are_pinned(images: "Images", app: "App", postgres: "Postgres") -> Iterator[Problem]:
+def images_are_pinned(
+    images: "Images", app: "App | BuildableApp", postgres: "Postgres"
+) -> Iterator[Problem]:
     """Every image has a digest where that is required."""
-    yield from without_digest(images, {"app.image": app.image, "postgres.image": postgres.image})
+    yield from without_digest(images, {**app.pulled(), "postgres.image": postgres.image})
 
 
 def without_digest(images: "Images", named: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield a problem for each image, by its key, that has no digest where that is required."""
+    """Yield a problem for each image, by its key, that has no digest where that is required.
+
+    An empty one is what only a Dockerfile names.
+    """
     for path, image in named.items():
-        if images.require_digest and "@" not in image:
+        if images.require_digest and not image:
+            wrong = "is missing, and images.require_digest wants to see its digest"
+            cure = "give it, and let the Dockerfile begin with `ARG BASE` and `FROM ${BASE}`"
+            yield Problem(path, wrong, cure)
+        elif images.require_digest and "@" not in image:
             cure = f"write {image}@sha256:…, as `docker buildx imagetools inspect {image}` shows it"
             yield Problem(path, "has no digest, which images.require_digest asks for", cure, image)
 
@@ -190,28 +210,39 @@ def logins_are_whole(
     basic_auth_password: secrets.Secret | None,
 ) -> Iterator[Problem]:
     """A user has a password and a password has a user."""
-    pairs = (
-        ("registry_password", registry_password, "registry", bool(registry)),
-        ("basic_auth_password", basic_auth_password, "site.basic_auth_user", site.basic_auth_user),
-    )
-    for key, password, user, given in pairs:
-        if given and not password:
-            cure = f"set it by `pulumi config set --secret {key}`"
-            yield Problem(key, f"is missing, and {user} is given", cure)
-        if password and not given:
-            cure = f"give {user}, or remove the password by `pulumi config rm {key}`"
-            yield Problem(key, f"is given without {user}", cure)
+    yield from registry_login_is_whole(registry, registry_password)
+    user = site.basic_auth_user
+    yield from _both("basic_auth_password", basic_auth_password, "site.basic_auth_user", user)
 
 
-def registry_serves_the_image(registry: "RegistryAccount | None", app: "App") -> Iterator[Problem]:
+def registry_login_is_whole(
+    registry: "RegistryAccount | None", registry_password: secrets.Secret | None
+) -> Iterator[Problem]:
+    """A registry's account has a password, and the password has an account."""
+    yield from _both("registry_password", registry_password, "registry", registry)
+
+
+def _both(key: str, password: secrets.Secret | None, user: str, given: object) -> Iterator[Problem]:
+    if given and not password:
+        cure = f"set it by `pulumi config set --secret {key}`"
+        yield Problem(key, f"is missing, and {user} is given", cure)
+    if password and not given:
+        cure = f"give {user}, or remove the password by `pulumi config rm {key}`"
+        yield Problem(key, f"is given without {user}", cure)
+
+
+def registry_serves_the_image(
+    registry: "RegistryAccount | None", app: "App | BuildableApp"
+) -> Iterator[Problem]:
     """The login is for the registry that the image comes from."""
-    if registry and not app.image.startswith(f"{registry.server}/"):
-        wrong = "is the account of a registry that app.image does not come from"
-        cure = f"use the registry of {app.image}, or remove registry"
-        yield Problem("registry.server", wrong, cure, registry.server)
+    for path, image in app.pulled().items():
+        if registry and image and not image.startswith(f"{registry.server}/"):
+            wrong = f"is the account of a registry that {path} does not come from"
+            cure = f"use the registry of {image}, or remove registry"
+            yield Problem("registry.server", wrong, cure, registry.server)
 
 
-def debugging_is_off(app: "App") -> Iterator[Problem]:
+def debugging_is_off(app: "Workload") -> Iterator[Problem]:
     """What faces the public does not show its inside."""
     yield from debugging("app", app)
 

@@ -8,7 +8,7 @@ from .. import hetzner_catalogue as catalogue
 from .problems import Problem
 
 if TYPE_CHECKING:
-    from .parts import App, Postgres, Server, Workload
+    from .parts import App, BuildableApp, Postgres, Server, Workload
     from .starter import ExistingServer
 
 RESERVE_MIB = 512
@@ -31,11 +31,11 @@ def server_is_sold(server: "Server | None") -> Iterator[Problem]:
 
 
 def server_runs_the_images(
-    server: "Server | None", app: "App", postgres: "Postgres"
+    server: "Server | None", app: "App | BuildableApp", postgres: "Postgres"
 ) -> Iterator[Problem]:
     """No image is for another kind of processor, as far as its name tells."""
     if server:
-        images = {"app.image": app.image, "postgres.image": postgres.image}
+        images = {**app.pulled(), "postgres.image": postgres.image}
         yield from other_processors(server, images)
 
 

@@ -93,7 +93,7 @@ class Postgres(parts.Postgres):
     """Where an existing server keeps the data; a Docker volume without."""
 
 
-class App(parts.App):
+class App(parts.BuildableApp):
     """The app and its worker."""
 
     worker_memory_mib: Mib = 256

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
-from ..image_pull import pull
+from ..image import image_step
 from ..job import Job
 from ..leftovers import HALF_MADE
 from ..network import PrivateNetwork, PrivateNetworkArgs
@@ -171,7 +171,7 @@ class _Start:
 
     def _image(self) -> command.remote.Command:
         release, args = self._release, self._args
-        return pull(
+        return image_step(
             release.parent,
             self._remote,
             app=release.app,

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_command as command
 
-from ..image_pull import pull
+from ..image import image_step
 from ..job import Job
 from ..network import PrivateNetwork, PrivateNetworkArgs
 from ..rootless import RootlessAccount
@@ -154,7 +154,7 @@ class _Start:
 
     def _image(self) -> command.remote.Command:
         release, args = self._release, self._args
-        return pull(
+        return image_step(
             release.parent,
             args.host.remote,
             app=release.app,

@@ -20,19 +20,22 @@ config = OdooConfig.load()
 
 machine = web_server.create(config.server, packages=["nginx"], reverse_name=config.admin.domain)
 host = machine.host
-login = RegistryLogin(
-    "registry",
-    RegistryLoginArgs(
-        host=host,
-        registry=config.registry.server,
-        username=config.registry.username,
-        password=config.registry_password,
-    ),
-)
+login: RegistryLogin | None = None
+if config.registry and config.registry_password:
+    login = RegistryLogin(
+        "registry",
+        RegistryLoginArgs(
+            host=host,
+            registry=config.registry.server,
+            username=config.registry.username,
+            password=config.registry_password,
+        ),
+    )
+image = config.app.image_on(host)
 
 # First the tenants' instance, then the super-admin's: a release that fails stops at the first.
-tenants = deployed(config, host, login, "tenants")
-admin = deployed(config, host, login, "admin", tenants.app)
+tenants = deployed(config, host, image, login, "tenants")
+admin = deployed(config, host, image, login, "admin", tenants.app)
 admin_login = tenant("superadmin", host, admin, contract.ADMIN_DATABASE)
 logins = {
     name: tenant(

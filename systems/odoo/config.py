@@ -49,7 +49,7 @@ class Tenant(Part):
     """Whether it refuses to be deleted; as `postgres.protect` without."""
 
 
-class App(parts.App):
+class App(parts.BuildableApp):
     """The instance of the tenants, and the image of both."""
 
     memory_mib: Annotated[Mib, Field(ge=256)] = 1024
@@ -131,8 +131,8 @@ class OdooConfig(Settings):
     """A token that may change the records of `wildcard.zone`."""
     acme: parts.Acme
     site: Site = Site()
-    registry: parts.RegistryAccount
-    registry_password: Given
+    registry: parts.RegistryAccount | None = None
+    registry_password: Given | None = None
     """The password or token of `registry.username`."""
     app: App
     admin: Admin

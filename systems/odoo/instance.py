@@ -7,6 +7,7 @@ import pulumi
 
 from components.app import App, AppArgs
 from components.host import Host
+from components.image_build import ImageBuild
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.postgres import PostgresServer, PostgresServerArgs
 from components.registry import RegistryLogin
@@ -34,7 +35,12 @@ class Deployed:
 
 
 def deployed(
-    config: "OdooConfig", host: Host, login: RegistryLogin, name: Name, *before: App
+    config: "OdooConfig",
+    host: Host,
+    image: str | ImageBuild,
+    login: RegistryLogin | None,
+    name: Name,
+    *before: App,
 ) -> Deployed:
     """Deploy an instance on a network of its own: database server, files, app with two ports."""
     postgres = config.postgres
@@ -59,7 +65,7 @@ def deployed(
         name,
         AppArgs(
             host=host,
-            image=config.app.image,
+            image=image,
             registry=login,
             user=contract.USER,
             port=PORTS[name],

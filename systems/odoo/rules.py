@@ -118,6 +118,7 @@ ALL: tuple[Rule, ...] = (
     rules.untrusted_certificates_need_short_hsts,
     rules.images_are_pinned,
     rules.ssh_comes_from_somewhere,
+    rules.registry_login_is_whole,
     rules.registry_serves_the_image,
     rules.debugging_is_off,
     server_rules.server_is_sold,

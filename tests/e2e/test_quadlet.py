@@ -135,6 +135,29 @@ def test_a_release_change_loses_no_request_and_what_is_open_is_told_to_go_and_fi
     assert "/data/kept" in account.run(f"podman exec {stack.output('instance')} ls /data/kept")
 
 
+def test_an_image_that_the_account_builds_is_held_to_its_memory_and_loses_no_request(
+    stack: LocalStack, account: Account
+) -> None:
+    before = stack.output("release")
+    stack.configure(note="built with 64", build_memory_mib="64")
+    refused = stack.up_fails()
+    assert "`podman build` ended with" in refused
+    assert "raise memory_mib of the build (64)" in refused
+    stack.configure(note="built with 256", build_memory_mib="256")
+    with load(stack) as seen:
+        stack.up()
+        time.sleep(1)
+    assert seen.lost == {}
+    assert set(seen.releases) == {before, stack.output("release")}
+    note = account.run(f"podman exec {stack.output('instance')} cat /srv/note").strip()
+    assert note == "built with 256"
+    assert set(changes(stack.up())) == {"unchanged"}
+    # Of the failed build too, nothing runs any more.
+    assert account.instances() == account.expected()
+    stack.configure(note="")
+    stack.up()
+
+
 def test_secrets_of_broken_releases_and_of_jobs_that_are_done_are_gone(
     account: Account,
 ) -> None:

@@ -4,11 +4,14 @@ import pulumi
 
 from components import secrets
 from components.app import App, AppArgs
+from components.artefact import Artefact, ArtefactArgs
+from components.artefact_source import LocalSource
 from components.cron_job import CronJob, CronJobArgs
 from components.dns import DnsRecords, DnsRecordsArgs, RecordSet
 from components.environment_contract import Variable
 from components.health import HealthCheck
 from components.hetzner_server import HetznerServer, HetznerServerArgs
+from components.image_build import ImageBuild
 from components.job import Job, SchemaCheck
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.registry import RegistryLogin, RegistryLoginArgs
@@ -42,6 +45,16 @@ proxy = ReverseProxy(
     "proxy",
     ReverseProxyArgs(host=host, acme_email="ops@example.com", acme_directory="letsencrypt-staging"),
 )
+
+
+def image(name: str) -> str | ImageBuild:
+    """Return the image of the app: as it is in the registry, or built here with a note in it."""
+    pulled, note = config.require("image"), config.get("note")
+    if not note:
+        return pulled
+    context = Artefact(name, ArtefactArgs(host=host, source=LocalSource(path="image")))
+    limit = config.get_int("build_memory_mib") or 256
+    return ImageBuild(context=context, base=pulled, arguments={"NOTE": note}, memory_mib=limit)
 
 
 def deploy() -> None:
@@ -94,7 +107,7 @@ def deploy() -> None:
         AppArgs(
             host=host,
             runtime=quadlet,
-            image=config.require("image"),
+            image=image("context"),
             memory_mib=256,
             cpus=1,
             health=HealthCheck(

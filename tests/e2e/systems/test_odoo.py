@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 FIRST, NEXT, NEWEST = (
     f"registry.example.com/homeport/odoo:{version}" for version in ("1.0.0", "1.1.0", "1.1.0-2")
 )
+BASE = "registry.example.com/homeport/odoo-standin:17.0"
 STABLE_PORTS = (18069, 18070)
 AT_ONCE = ("--yes", "--skip-preview")
 """What a command hands on to `pulumi up`."""
@@ -230,6 +231,55 @@ def test_a_rollback_to_a_release_of_the_same_modules_loses_neither_a_request_nor
     assert odoo.changes["app__image"] == image(odoo, NEXT)
     assert seen.lost == {}
     assert set(seen.releases) == {newest, odoo.outputs()["release"]}
+    assert odoo.broken() == []
+
+
+def built(odoo: Deployed, version: str, path: str = "image") -> dict[str, Any]:
+    """Return how the server builds an image of its own, onto the same base as the registry's."""
+    return {"path": path, "base": image(odoo, BASE), "arguments": {"VERSION": version}}
+
+
+def test_a_build_that_fails_says_why_and_the_release_serves_on(
+    odoo: Deployed, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\nCOPY addons /mnt\n")
+    before = odoo.outputs()["release"]
+    kept = dict(odoo.changes)
+    with load(odoo, tenant(odoo, "acme").hostname) as seen:
+        refused = odoo.try_up(app__image=built(odoo, "1.1.0", str(tmp_path)))
+    odoo.changes = kept
+    assert refused.returncode != 0
+    said = refused.stdout + refused.stderr
+    assert "`docker build` ended with 1" in said
+    assert "Step 3/3 : COPY addons /mnt" in said
+    assert "next: correct Dockerfile or what lies beside it" in said
+    assert seen.lost == {}
+    assert set(seen.releases) == {before}
+
+
+def test_a_release_of_an_image_that_the_server_builds_loses_no_request(odoo: Deployed) -> None:
+    before = odoo.outputs()["release"]
+    with load(odoo, tenant(odoo, "acme").hostname) as seen:
+        odoo.up(app__image=built(odoo, "1.1.0-3"))
+        until(lambda: len(seen.releases) > 1, 60, "an answer of the release that was built")
+    outputs = odoo.outputs()
+    assert (seen.lost, set(seen.releases)) == ({}, {before, outputs["release"]})
+    # Both instances run what was built once.
+    images = odoo.console(f"docker image ls -q --no-trunc localhost/{odoo.system}/image").split()
+    for name in ("tenants-" + outputs["release"], "admin-" + outputs["admin_release"]):
+        shown = odoo.console(f"docker inspect -f '{{{{.Image}}}}' {odoo.system}-{name}")
+        assert images == [shown.strip()]
+    odoo.changes_nothing()
+    assert odoo.broken() == []
+
+
+def test_a_rollback_leads_from_what_was_built_to_what_the_registry_has(
+    odoo: Deployed, checkout: stacks.Target
+) -> None:
+    assert configured(checkout, "app")["image"] == built(odoo, "1.1.0-3")
+    assert homeport(checkout, commands.app, "rollback", "tenants", *AT_ONCE) == 0
+    odoo.changes["app__image"] = configured(checkout, "app")["image"]
+    assert odoo.changes["app__image"] == image(odoo, NEXT)
     assert odoo.broken() == []
 
 
