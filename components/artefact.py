@@ -64,10 +64,6 @@ class Artefact(pulumi.ComponentResource):
     """Its own folder on the host; whoever runs it may put there what is made of it."""
     path: str
     """The folder in that one that holds the files; readable by all, changed by nobody."""
-    full_name: str
-    """Tells it from all other artefacts of the host, whatever it holds: `<system>/<name>`."""
-    host: Host
-    """The machine that gets it."""
     step: command.remote.Command
     """What brings it there, for whatever uses it to depend on."""
 
@@ -79,9 +75,8 @@ class Artefact(pulumi.ComponentResource):
         names.check_label("artefact", name)
         content = args.source.spec()
         self._args = args
+        self._full_name = f"{remote.system}/{name}"
         self.id = identity(args, content)
-        self.full_name = f"{remote.system}/{name}"
-        self.host = args.host
         self.folder = f"{remote.folder}/artefacts/{name}/{self.id}"
         self.path = f"{self.folder}/files"
         file_name = args.source.file_name()
@@ -115,6 +110,16 @@ class Artefact(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=before),
         )
         self.register_outputs({"id": self.id, "folder": self.folder, "path": self.path})
+
+    @property
+    def host(self) -> Host:
+        """The machine that gets it."""
+        return self._args.host
+
+    @property
+    def full_name(self) -> str:
+        """What tells it from all others, whatever it holds: `<system>/<name>`."""
+        return self._full_name
 
     def contains(self, path: str) -> bool | None:
         """Return whether it holds a file or folder, by its path on the host below `path`.

@@ -38,6 +38,8 @@ WEAK_RSA = ssh(rsa.generate_private_key(65537, 2048))
 STRONG_RSA = ssh(rsa.generate_private_key(65537, 3072))
 DSA = f"ssh-dss {GOOD_KEY.split()[1]}"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
+CONTEXT = "path: systems/odoo/image"
+PINNED = f"images: {{require_digest: true}}, postgres: {{image: 'postgres:17@{DIGEST}'}}"
 
 GOOD: dict[str, Any] = {
     "domain": "ledger.example.org",
@@ -149,6 +151,40 @@ BAD: list[tuple[str, str, str]] = [
     ("app: {image: 'Ledger:1'}", "app.image", "has a bad name"),
     ("app: {image: 'ledger:1.0 beta'}", "app.image", "has a bad tag"),
     ("app: {image: 'https://ghcr.io/x/ledger:1'}", "app.image", "is a URL"),
+    ("app: {image: 5}", "app.image", "is no text (got 5)"),
+    # Images that the server builds
+    (f"app: {{image: {{{CONTEXT}, base: python}}}}", "app.image.base", "has no tag"),
+    (f"app: {{image: {{{CONTEXT}, base: 'x:1-arm64'}}}}", "app.image.base", "another processor"),
+    (f"app: {{image: {{{CONTEXT}, memory: 5}}}}", "app.image.memory", "did you mean memory_mib?"),
+    (f"app: {{image: {{{CONTEXT}, memory_mib: 5}}}}", "app.image.memory_mib", "is less than 64"),
+    (f"app: {{image: {{{CONTEXT}, commit: {'a' * 40}}}}}", "app.image", "is no whole source"),
+    (f"app: {{image: {{{CONTEXT}, file: Other}}}}", "app.image", "has no Other at path"),
+    ("app: {image: {path: nowhere}}", "app.image", "has no Dockerfile at path: add Dockerfile to"),
+    (
+        f"app: {{image: {{{CONTEXT}, arguments: {{API_TOKEN: x}}}}}}",
+        "app.image.arguments.API_TOKEN",
+        "is a secret by its name, which the image would hold",
+    ),
+    (
+        f"app: {{image: {{{CONTEXT}, arguments: {{BASE: 'x:1'}}}}}}",
+        "app.image.arguments.BASE",
+        "is set by base",
+    ),
+    (
+        f"app: {{image: {{{CONTEXT}, arguments: {{a-b: x}}}}}}",
+        "app.image.arguments.a-b",
+        "is no name of an argument",
+    ),
+    (
+        f"{{{PINNED}, app: {{image: {{{CONTEXT}, base: 'x:1'}}}}}}",
+        "app.image.base",
+        "has no digest, which images.require_digest asks for",
+    ),
+    (
+        f"{{{PINNED}, app: {{image: {{{CONTEXT}}}}}}}",
+        "app.image.base",
+        "is missing, and images.require_digest wants to see its digest",
+    ),
     ("postgres: {image: 'postgres:bookworm'}", "postgres.image", "does not begin with a major"),
     ("postgres: {image: 'postgres:12'}", "postgres.image", "a major version from 14 on"),
     (

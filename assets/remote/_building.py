@@ -38,6 +38,11 @@ TIMEOUT_SECONDS = 3000
 SHARES = 128
 """Of the processors' time, where an ordinary container has 1024."""
 LAST_LINES = 8
+UNIT = (
+    # Only below the account's own service manager can Podman set limits.
+    *("systemd-run", "--user", "--pipe", "--wait", "--collect", "--quiet"),
+    f"--property=RuntimeMaxSec={TIMEOUT_SECONDS}",
+)
 KILLED = ("exit code: 137", "non-zero code: 137", "exit status 137", "signal: killed")
 
 
@@ -67,14 +72,16 @@ def build(spec: Spec, reference: str) -> None:
 
 
 def command(spec: Spec, reference: str) -> "list[str]":
-    """Return the command line of a build."""
-    its, wanted = engine(spec), spec["build"]
+    """Return the command line of a build, with limits that the engine keeps to."""
+    its, wanted, podman = engine(spec), spec["build"], bool(spec.get("account"))
     arguments = dict(wanted["arguments"])
     if wanted.get("base"):
         arguments["BASE"] = pullable(wanted["base"])
     limit = f"{wanted['memory_mib']}m"
     return its.command(
         "build",
+        # As Docker makes images: Podman's own format knows no health check.
+        *(["--format=docker"] if podman else []),
         "--force-rm",
         f"--file={wanted['context']}/{wanted['file']}",
         f"--tag={reference}",
@@ -88,7 +95,8 @@ def command(spec: Spec, reference: str) -> "list[str]":
         wanted["context"],
         login=True,
         # Docker's other builder keeps to no limit, and is missing where its plugin is.
-        variables=[] if spec.get("account") else ["DOCKER_BUILDKIT=0"],
+        variables=[] if podman else ["DOCKER_BUILDKIT=0"],
+        within=UNIT if podman else (),
     )
 
 

@@ -26,7 +26,11 @@ class Engine:
     """What a person does when it does not answer."""
 
     def command(
-        self, *arguments: str, login: bool = False, variables: "Sequence[str]" = ()
+        self,
+        *arguments: str,
+        login: bool = False,
+        variables: "Sequence[str]" = (),
+        within: "Sequence[str]" = (),
     ) -> "list[str]":
         """Return the command line that has the engine do something.
 
@@ -34,10 +38,12 @@ class Engine:
             arguments: what it is to do.
             login: whether it may need the step's login to a registry.
             variables: further ones of its environment, each with its value.
+            within: what runs it, such as in a unit with limits; passes no environment on.
         """
         own = [*([self.login] if login and self.login else []), *variables]
-        before = self.before or (["env"] if own else [])
-        return [*before, *own, self.name, *arguments]
+        if own and (within or not self.before):
+            own = ["env", *own]
+        return [*self.before, *within, *own, self.name, *arguments]
 
     def run(
         self,

@@ -135,27 +135,31 @@ def test_a_release_change_loses_no_request_and_what_is_open_is_told_to_go_and_fi
     assert "/data/kept" in account.run(f"podman exec {stack.output('instance')} ls /data/kept")
 
 
-def test_an_image_that_the_account_builds_is_held_to_its_memory_and_loses_no_request(
+def test_an_image_that_the_account_builds_stays_in_its_limits_and_loses_no_request(
     stack: LocalStack, account: Account
 ) -> None:
     before = stack.output("release")
-    stack.configure(note="built with 64", build_memory_mib="64")
-    refused = stack.up_fails()
-    assert "`podman build` ended with" in refused
-    assert "raise memory_mib of the build (64)" in refused
-    stack.configure(note="built with 256", build_memory_mib="256")
     with load(stack) as seen:
+        stack.configure(note="built here", file="Broken")
+        refused = stack.up_fails()
+        stack.configure(file="Dockerfile")
         stack.up()
         time.sleep(1)
+    assert "`podman build` ended with" in refused
+    assert "this cannot be" in refused
+    assert "next: correct Broken or what lies beside it" in refused
     assert seen.lost == {}
     assert set(seen.releases) == {before, stack.output("release")}
-    note = account.run(f"podman exec {stack.output('instance')} cat /srv/note").strip()
-    assert note == "built with 256"
+    note = account.run(f"podman exec {stack.output('instance')} cat /srv/note")
+    assert note == "built here\n"
+    # The local cloud's machines tell which limits their steps were to have.
+    told = stack.ssh("journalctl --quiet --output=cat --identifier=testbed-crun").splitlines()
+    limits = [limit for limit in map(json.loads, told) if limit.get("cpu") == {"shares": 128}]
+    assert {limit["memory"]["limit"] for limit in limits} == {1024 * 2**20}
     assert set(changes(stack.up())) == {"unchanged"}
-    # Of the failed build too, nothing runs any more.
-    assert account.instances() == account.expected()
     stack.configure(note="")
     stack.up()
+    assert account.instances() == account.expected()
 
 
 def test_secrets_of_broken_releases_and_of_jobs_that_are_done_are_gone(

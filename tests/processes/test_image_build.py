@@ -200,6 +200,7 @@ def test_a_base_that_another_app_runs_stays(machine: Machine) -> None:
 
 def test_podman_builds_as_the_account(machine: Machine) -> None:
     account = FakeAccount(machine)
+    account.add_passing("systemd-run")
     account.answer("podman info", "/\n")
     name = f"{REPOSITORY}:1"
     account.answer("podman image inspect", "Error: image not known\n", code=125)
@@ -213,9 +214,14 @@ def test_podman_builds_as_the_account(machine: Machine) -> None:
     # The fake builds nothing.
     assert f"{name} was built but is not there" in ended.err
     (line,) = account.lines("podman build")
-    assert line.startswith(f"podman build --force-rm --file={CONTEXT}/Dockerfile --tag={name} ")
-    (as_account,) = [line for line in account.lines("setpriv") if " build " in line]
-    assert " REGISTRY_AUTH_FILE=" in as_account
+    assert line.startswith("podman build --format=docker --force-rm ")
+    assert f" --file={CONTEXT}/Dockerfile --tag={name} " in line
+    assert " --memory=512m --memory-swap=512m --cpu-shares=128 " in line
+    (as_account,) = [line for line in account.lines("setpriv") if " podman build " in line]
+    inside, limited = as_account.split(" systemd-run ")
+    assert "REGISTRY_AUTH_FILE=" not in inside
+    # A unit gets no environment of whoever starts it.
+    assert f" env REGISTRY_AUTH_FILE={machine.root}/home/apps/" in limited
     assert "DOCKER_BUILDKIT" not in as_account
     record = machine.stack / "builds" / f"image.{ACCOUNT}.json"
     assert json.loads(record.read_text()) == {"parts": []}

@@ -53,8 +53,12 @@ def image(name: str) -> str | ImageBuild:
     if not note:
         return pulled
     context = Artefact(name, ArtefactArgs(host=host, source=LocalSource(path="image")))
-    limit = config.get_int("build_memory_mib") or 256
-    return ImageBuild(context=context, base=pulled, arguments={"NOTE": note}, memory_mib=limit)
+    return ImageBuild(
+        context=context,
+        base=pulled,
+        file=config.get("file") or "Dockerfile",
+        arguments={"NOTE": note},
+    )
 
 
 def deploy() -> None:

@@ -239,26 +239,27 @@ def built(odoo: Deployed, version: str, path: str = "image") -> dict[str, Any]:
     return {"path": path, "base": image(odoo, BASE), "arguments": {"VERSION": version}}
 
 
-def test_a_build_that_fails_says_why_and_the_release_serves_on(
+def test_a_build_that_wants_too_much_memory_is_stopped_and_the_release_serves_on(
     odoo: Deployed, tmp_path: Path
 ) -> None:
-    (tmp_path / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\nCOPY addons /mnt\n")
-    before = odoo.outputs()["release"]
-    kept = dict(odoo.changes)
+    greedy = """ARG BASE\nFROM ${BASE}\nRUN python3 -c "print(len(bytearray(400 * 2**20)))"\n"""
+    (tmp_path / "Dockerfile").write_text(greedy)
+    before, kept = serving(tenant(odoo, "acme")), dict(odoo.changes)
+    own = {**built(odoo, "1.1.0", str(tmp_path)), "memory_mib": 128}
     with load(odoo, tenant(odoo, "acme").hostname) as seen:
-        refused = odoo.try_up(app__image=built(odoo, "1.1.0", str(tmp_path)))
+        refused = odoo.try_up(app__image=own)
     odoo.changes = kept
     assert refused.returncode != 0
     said = refused.stdout + refused.stderr
-    assert "`docker build` ended with 1" in said
-    assert "Step 3/3 : COPY addons /mnt" in said
-    assert "next: correct Dockerfile or what lies beside it" in said
+    assert "`docker build` ended with 137" in said
+    assert "Step 3/3 : RUN python3" in said
+    assert "next: if it was memory, raise memory_mib of the build (128)" in said
     assert seen.lost == {}
     assert set(seen.releases) == {before}
 
 
 def test_a_release_of_an_image_that_the_server_builds_loses_no_request(odoo: Deployed) -> None:
-    before = odoo.outputs()["release"]
+    before = serving(tenant(odoo, "acme"))
     with load(odoo, tenant(odoo, "acme").hostname) as seen:
         odoo.up(app__image=built(odoo, "1.1.0-3"))
         until(lambda: len(seen.releases) > 1, 60, "an answer of the release that was built")

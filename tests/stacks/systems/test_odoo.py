@@ -1,5 +1,6 @@
 """Odoo without an engine: both stacks as reviewed, what holds in them, and what is refused."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,21 @@ def test_each_instance_has_its_own_database_server_login_and_filter() -> None:
     for text in (tenants, admin):
         assert "list_db = False\n" in text
         assert "admin_passwd" not in text
+
+
+def test_the_server_builds_the_image_without_a_registry() -> None:
+    base = f"docker.io/library/odoo:17.0@sha256:{'d' * 64}"
+    own = {"path": "image", "base": base, "arguments": {"VERSION": "1.1.0"}}
+    config = {**ODOO.config("production")}
+    config["odoo:app"] = {**config["odoo:app"], "image": own}
+    del config["odoo:registry"]
+    without = dataclasses.replace(ODOO, secrets={"dns_token": "a-token-of-the-zone"})
+    made = without.run("production", config=config)
+    tenants, admin = (document(made, f"{name}-image-") for name in ("tenants", "admin"))
+    assert tenants["image"] == admin["image"]
+    assert tenants["image"].startswith("localhost/odoo-production/image:")
+    assert (tenants["build"]["base"], tenants["docker_config"]) == (base, None)
+    assert len(made.of_type("CopyToRemote")) == 1
 
 
 @pytest.mark.parametrize(("stack", "workers"), [("staging", 5), ("production", 9)])
@@ -202,7 +218,9 @@ BAD: list[tuple[str, str, str]] = [
     ("wildcard: {zone: example.com}", "wildcard.zone", "does not hold odoo.example.org"),
     ("wildcard: {token: x}", "wildcard.token", "is a secret inside an object"),
     ("registry: {server: ghcr.io}", "registry.server", "that app.image does not come from"),
-    ("registry_password: null", "registry_password", "is missing"),
+    ("registry_password: null", "registry_password", "is missing, and registry is given"),
+    ("registry: null", "registry_password", "is given without registry"),
+    ("app: {image: {path: image, base: 'odoo:17.0'}}", "app.image", "has no Dockerfile at path"),
     ("postgres: {admin_memory_mib: 64}", "postgres.admin_memory_mib", ""),
     ("site: {timeout_seconds: 0}", "site.timeout_seconds", "is less than 1"),
     ("secret_rotation: {database: 0}", "secret_rotation.database", "is less than 1"),
