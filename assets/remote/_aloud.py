@@ -2,18 +2,20 @@
 
 import contextlib
 import re
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 
+LATE = -signal.SIGKILL
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run_aloud(argv: Sequence[str], *, timeout_seconds: float) -> "tuple[int, str]":
     """Return how a command ended, and all that it said on both of its outputs, without colours.
 
-    One that takes longer is killed, and ends with another code than 0.
+    One that takes longer is killed, and ends with the code LATE.
     """
     with subprocess.Popen(
         list(argv),

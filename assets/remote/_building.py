@@ -10,7 +10,7 @@ import contextlib
 import json
 from pathlib import Path
 
-from _aloud import run_aloud
+from _aloud import LATE, run_aloud
 from _engines import engine
 from _homeport import (
     LONGEST_SECONDS,
@@ -66,7 +66,7 @@ def build(spec: Spec, reference: str) -> None:
             what = f"{reference} cannot be built of {wanted['context']}"
             # Whoever waits has just read the rest.
             last = "\n".join(said.splitlines()[-LAST_LINES:])
-            fail(f"{what}: `{its.name} build` ended with {code}", last, cure(spec, said))
+            fail(f"{what}: `{its.name} build` ended with {code}", last, cure(spec, said, code))
         write(spec, newest)
         drop(spec, before - newest)
 
@@ -100,8 +100,10 @@ def command(spec: Spec, reference: str) -> "list[str]":
     )
 
 
-def cure(spec: Spec, said: str) -> str:
+def cure(spec: Spec, said: str, code: int) -> str:
     """Return what to do about a failed build."""
+    if code == LATE:
+        return f"it took over {TIMEOUT_SECONDS} s: make it quicker, or build elsewhere and push"
     lower = said.lower()
     if any(words in lower for words in KILLED):
         return f"if it was memory, raise memory_mib of the build ({spec['build']['memory_mib']})"
