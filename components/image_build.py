@@ -20,8 +20,9 @@ from .registry import qualified
 BASE = "BASE"
 """The argument by which a Dockerfile is told what it is built onto."""
 SMALLEST_MEMORY_MIB = 64
+FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+"""The path of a Dockerfile in its context."""
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class ImageBuild:
     def _check(self) -> None:
         if self.base is not None:
             release.check_image(self.base)
-        if not _FILE.fullmatch(self.file):
+        if not FILE.fullmatch(self.file):
             msg = f"file: must be a path inside the context, such as Dockerfile (got {self.file!r})"
             raise ValueError(msg)
         if self.context.contains(self.file) is False:

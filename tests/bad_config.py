@@ -158,6 +158,11 @@ BAD: list[tuple[str, str, str]] = [
     (f"app: {{image: {{{CONTEXT}, memory: 5}}}}", "app.image.memory", "did you mean memory_mib?"),
     (f"app: {{image: {{{CONTEXT}, memory_mib: 5}}}}", "app.image.memory_mib", "is less than 64"),
     (f"app: {{image: {{{CONTEXT}, commit: {'a' * 40}}}}}", "app.image", "is no whole source"),
+    (
+        f"app: {{image: {{{CONTEXT}, file: ../x}}}}",
+        "app.image.file",
+        "is no path inside the folder",
+    ),
     (f"app: {{image: {{{CONTEXT}, file: Other}}}}", "app.image", "has no Other at path"),
     ("app: {image: {path: nowhere}}", "app.image", "has no Dockerfile at path: add Dockerfile to"),
     (

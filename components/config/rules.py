@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from .. import names, secrets
-from . import siblings
+from . import image_rules, siblings
 from .loading import Context, Rule
 from .network_values import AUTHORITIES
 from .problems import Problem
@@ -14,11 +14,7 @@ from .server_rules import memory_fits, server_is_sold, server_runs_the_images
 if TYPE_CHECKING:
     from .parts import (
         Acme,
-        App,
-        BuildableApp,
         Dns,
-        Images,
-        Postgres,
         RegistryAccount,
         Server,
         Site,
@@ -102,28 +98,6 @@ def untrusted_certificates_need_short_hsts(acme: "Acme", site: "Site") -> Iterat
         wrong = "is longer than a day with the untrusted certificates of letsencrypt-staging"
         cure = f"use {_DAY} or less until acme.directory is letsencrypt"
         yield Problem("site.hsts_seconds", wrong, cure, str(site.hsts_seconds))
-
-
-def images_are_pinned(
-    images: "Images", app: "App | BuildableApp", postgres: "Postgres"
-) -> Iterator[Problem]:
-    """Every image has a digest where that is required."""
-    yield from without_digest(images, {**app.pulled(), "postgres.image": postgres.image})
-
-
-def without_digest(images: "Images", named: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield a problem for each image, by its key, that has no digest where that is required.
-
-    An empty one is what only a Dockerfile names.
-    """
-    for path, image in named.items():
-        if images.require_digest and not image:
-            wrong = "is missing, and images.require_digest wants to see its digest"
-            cure = "give it, and let the Dockerfile begin with `ARG BASE` and `FROM ${BASE}`"
-            yield Problem(path, wrong, cure)
-        elif images.require_digest and "@" not in image:
-            cure = f"write {image}@sha256:…, as `docker buildx imagetools inspect {image}` shows it"
-            yield Problem(path, "has no digest, which images.require_digest asks for", cure, image)
 
 
 def root_needs_what_it_takes(
@@ -210,36 +184,11 @@ def logins_are_whole(
     basic_auth_password: secrets.Secret | None,
 ) -> Iterator[Problem]:
     """A user has a password and a password has a user."""
-    yield from registry_login_is_whole(registry, registry_password)
+    yield from image_rules.registry_login_is_whole(registry, registry_password)
     user = site.basic_auth_user
-    yield from _both("basic_auth_password", basic_auth_password, "site.basic_auth_user", user)
-
-
-def registry_login_is_whole(
-    registry: "RegistryAccount | None", registry_password: secrets.Secret | None
-) -> Iterator[Problem]:
-    """A registry's account has a password, and the password has an account."""
-    yield from _both("registry_password", registry_password, "registry", registry)
-
-
-def _both(key: str, password: secrets.Secret | None, user: str, given: object) -> Iterator[Problem]:
-    if given and not password:
-        cure = f"set it by `pulumi config set --secret {key}`"
-        yield Problem(key, f"is missing, and {user} is given", cure)
-    if password and not given:
-        cure = f"give {user}, or remove the password by `pulumi config rm {key}`"
-        yield Problem(key, f"is given without {user}", cure)
-
-
-def registry_serves_the_image(
-    registry: "RegistryAccount | None", app: "App | BuildableApp"
-) -> Iterator[Problem]:
-    """The login is for the registry that the image comes from."""
-    for path, image in app.pulled().items():
-        if registry and image and not image.startswith(f"{registry.server}/"):
-            wrong = f"is the account of a registry that {path} does not come from"
-            cure = f"use the registry of {image}, or remove registry"
-            yield Problem("registry.server", wrong, cure, registry.server)
+    yield from image_rules.password_and_user(
+        "basic_auth_password", basic_auth_password, "site.basic_auth_user", user
+    )
 
 
 def debugging_is_off(app: "Workload") -> Iterator[Problem]:
@@ -267,14 +216,14 @@ ALL: tuple[Rule, ...] = (
     stack_can_be_a_prefix,
     hostnames_fit_together,
     untrusted_certificates_need_short_hsts,
-    images_are_pinned,
+    image_rules.images_are_pinned,
     root_needs_what_it_takes,
     docker_is_whole,
     ports_are_free,
     ssh_comes_from_somewhere,
     existing_data_stays,
     logins_are_whole,
-    registry_serves_the_image,
+    image_rules.registry_serves_the_image,
     debugging_is_off,
     backups_are_reserved,
     server_is_sold,

@@ -8,7 +8,8 @@ from .. import hetzner_catalogue as catalogue
 from .problems import Problem
 
 if TYPE_CHECKING:
-    from .parts import App, BuildableApp, Postgres, Server, Workload
+    from .builds import BuildableApp
+    from .parts import App, Postgres, Server, Workload
     from .starter import ExistingServer
 
 RESERVE_MIB = 512

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from .. import existing_server, secrets, ssh
-from . import parts, rules
+from . import builds, parts, rules
 from .guarding import Guard
 from .loading import Given, GivenHashed, GivenKey, Part, Settings
 from .network_values import HostAddress, Hostname, Network, networks
@@ -93,7 +93,7 @@ class Postgres(parts.Postgres):
     """Where an existing server keeps the data; a Docker volume without."""
 
 
-class App(parts.BuildableApp):
+class App(builds.BuildableApp):
     """The app and its worker."""
 
     worker_memory_mib: Mib = 256

@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from components.config import Problem, rules, server_rules, siblings
+from components.config import Problem, image_rules, rules, server_rules, siblings
 from components.config.loading import Rule
 
 from .names import RESERVED
@@ -59,7 +59,7 @@ def containers_fit(
         **{f"{key}.image": each.image for key, each in released.items()},
         **{f"{key}.image": each.image for key, each in lasting.items()},
     }
-    yield from rules.without_digest(images, named)
+    yield from image_rules.without_digest(images, named)
     yield from server_rules.other_processors(server, named)
     limits = {
         **{f"{key}.memory_mib": each.memory_mib for key, each in lasting.items()},

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from components.config import Problem, rules, server_rules, siblings
+from components.config import Problem, image_rules, rules, server_rules, siblings
 from components.config.loading import Context, Rule
 
 from .contract import RESERVED
@@ -60,7 +60,7 @@ def signing_is_elsewhere(domain: str, signing: "Signing") -> Iterator[Problem]:
 
 def redis_is_pinned(images: "Images", redis: "Redis") -> Iterator[Problem]:
     """Redis has a digest where that is required."""
-    yield from rules.without_digest(images, {"redis.image": redis.image})
+    yield from image_rules.without_digest(images, {"redis.image": redis.image})
 
 
 def ports_differ(
@@ -163,11 +163,11 @@ ALL: tuple[Rule, ...] = (
     rules.stack_can_be_a_prefix,
     rules.hostnames_fit_together,
     rules.untrusted_certificates_need_short_hsts,
-    rules.images_are_pinned,
+    image_rules.images_are_pinned,
     rules.root_needs_what_it_takes,
     rules.docker_is_whole,
     rules.ssh_comes_from_somewhere,
-    rules.registry_serves_the_image,
+    image_rules.registry_serves_the_image,
     rules.debugging_is_off,
     server_rules.memory_fits,
     siblings.stack_files_are_readable,

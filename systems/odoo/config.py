@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from components.config import Given, Part, Settings, parts
+from components.config import Given, Part, Settings, builds, parts
 from components.config.network_values import Hostname
 from components.config.problems import refuse
 from components.config.values import Flag, Mib, Rotation, Seconds, Text, distinct
@@ -49,7 +49,7 @@ class Tenant(Part):
     """Whether it refuses to be deleted; as `postgres.protect` without."""
 
 
-class App(parts.BuildableApp):
+class App(builds.BuildableApp):
     """The instance of the tenants, and the image of both."""
 
     memory_mib: Annotated[Mib, Field(ge=256)] = 1024

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from components import hetzner_catalogue as catalogue
 from components import secrets
-from components.config import Problem, rules, server_rules, siblings
+from components.config import Problem, image_rules, rules, server_rules, siblings
 from components.config.loading import Rule
 
 from .odoo_conf import workers
@@ -116,10 +116,10 @@ ALL: tuple[Rule, ...] = (
     rules.stack_can_be_a_prefix,
     rules.hostnames_fit_together,
     rules.untrusted_certificates_need_short_hsts,
-    rules.images_are_pinned,
+    image_rules.images_are_pinned,
     rules.ssh_comes_from_somewhere,
-    rules.registry_login_is_whole,
-    rules.registry_serves_the_image,
+    image_rules.registry_login_is_whole,
+    image_rules.registry_serves_the_image,
     rules.debugging_is_off,
     server_rules.server_is_sold,
     server_rules.server_runs_the_images,
