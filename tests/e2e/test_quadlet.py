@@ -154,8 +154,9 @@ def test_an_image_that_the_account_builds_stays_in_its_limits_and_loses_no_reque
     assert note == "built here\n"
     # The local cloud's machines tell which limits their steps were to have.
     told = stack.ssh("journalctl --quiet --output=cat --identifier=testbed-crun").splitlines()
-    limits = [limit for limit in map(json.loads, told) if limit.get("cpu") == {"shares": 128}]
+    limits = [json.loads(line) for line in told]
     assert {limit["memory"]["limit"] for limit in limits} == {1024 * 2**20}
+    assert {limit["cpu"]["shares"] for limit in limits} == {128}
     assert set(changes(stack.up())) == {"unchanged"}
     stack.configure(note="")
     stack.up()
