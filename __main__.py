@@ -6,6 +6,7 @@ here.
 
 import pulumi
 
+from components import program
 from components.app import App, AppArgs
 from components.config import StackConfig
 from components.database import Database, DatabaseArgs, DatabaseUser, DatabaseUserArgs
@@ -34,6 +35,7 @@ USERS: dict[str, tuple[Access, int]] = {
 }
 """The database's users: what each may do, and how many connections it may open."""
 
+program.begin()
 config = StackConfig.load()
 
 # First of all: where a guard is declared, nothing runs that nobody has approved.

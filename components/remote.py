@@ -147,10 +147,10 @@ class Remote:
             connection=self._connection,
             create=f"{path} up" if up else None,
             delete=f"{path} down" if down else None,
-            stdin=pulumi.Output.json_dumps(document, sort_keys=True),
+            stdin=_json(document),
             logging=command.remote.Logging.STDERR if progress else command.remote.Logging.NONE,
             add_previous_output_in_env=False,
-            opts=_merge(None if elsewhere else self.bound(), base, opts),
+            opts=_merge(base, None if elsewhere else self.bound(), opts),
         )
 
     def now(self, tool: str, spec: Mapping[str, Any]) -> "subprocess.CompletedProcess[str]":
@@ -300,8 +300,18 @@ def timeouts(seconds: int) -> pulumi.CustomTimeouts:
     return pulumi.CustomTimeouts(create=text, update=text, delete=text)
 
 
-def _merge(*options: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
-    merged = pulumi.ResourceOptions()
-    for option in options:
-        merged = pulumi.ResourceOptions.merge(merged, option)
-    return merged
+def _json(document: Mapping[str, Any]) -> pulumi.Input[str]:
+    """Return a document as JSON: as plain text at once, where no Output is in it.
+
+    Most have none, and an Output of a document is made of one for each of its values.
+    """
+    try:
+        return json.dumps(document, sort_keys=True)
+    except TypeError:
+        return pulumi.Output.json_dumps(document, sort_keys=True)
+
+
+def _merge(
+    first: pulumi.ResourceOptions, *others: pulumi.ResourceOptions | None
+) -> pulumi.ResourceOptions:
+    return functools.reduce(pulumi.ResourceOptions.merge, others, first)

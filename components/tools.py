@@ -3,6 +3,7 @@
 A tool is planted under its name without suffix; what tools import (`_homeport.py`) keeps its name.
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,8 +23,9 @@ exec(SPEC.pop("program")["tool"], {"__name__": "__main__", "SPEC": SPEC})
 """
 
 
-def tools() -> dict[str, str]:
-    """Return the planted name and the text of every tool."""
+@functools.cache
+def tools() -> Mapping[str, str]:
+    """Return the planted name and the text of every tool, read once for all hosts."""
     files = sorted((ASSETS / "remote").glob("*.py"))
     return {planted_name(file.name): file.read_text() for file in files}
 

@@ -6,6 +6,7 @@ here. Only the proxy is published; the database itself decides who sees which ro
 
 import pulumi
 
+from components import program
 from components.artefact import Artefact, ArtefactArgs
 from components.artefact_source import LocalSource
 from components.database import Database, DatabaseArgs
@@ -23,6 +24,7 @@ from systems.command_center import networks as net
 from systems.command_center import services as parts
 from systems.command_center.config import CommandCenterConfig
 
+program.begin()
 config = CommandCenterConfig.load()
 machine = web_server.create(config.server, packages=["caddy"], reverse_name=config.domain)
 host = machine.host.with_journal()

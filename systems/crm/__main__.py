@@ -6,6 +6,7 @@ here. Nothing is created in a cloud, and nothing runs that nobody has approved.
 
 import pulumi
 
+from components import program
 from components.app import App, AppArgs
 from components.database import Database, DatabaseArgs
 from components.existing_server import ExistingServer
@@ -22,6 +23,7 @@ from components.worker import Worker, WorkerArgs
 from systems.crm import contract, signing, website
 from systems.crm.config import CrmConfig
 
+program.begin()
 config = CrmConfig.load()
 Guard("guard", GuardArgs(**config.guard.model_dump()))
 
@@ -109,14 +111,10 @@ Worker(
 )
 
 # The way in, beside the sites of others: HTTP first, then a certificate, then HTTPS.
+acme = config.acme
 proxy = ReverseProxy(
     "proxy",
-    ReverseProxyArgs(
-        host=host,
-        kind="nginx",
-        acme_email=config.acme.email,
-        acme_directory=config.acme.directory,
-    ),
+    ReverseProxyArgs(host=host, kind="nginx", acme_email=acme.email, acme_directory=acme.directory),
 )
 cdn = config.site.cdn_networks
 site = Site(

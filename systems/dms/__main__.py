@@ -6,10 +6,12 @@ stands in server.py; a stack has one server, or more that are like it, its repli
 
 import pulumi
 
+from components import program
 from systems import web_server
 from systems.dms import database_server, places, server
 from systems.dms.config import DmsConfig
 
+program.begin()
 config = DmsConfig.load()
 machines = []
 for place in places.every(config):

@@ -6,6 +6,7 @@ here. The page lives elsewhere: its origins may call the backend.
 
 import pulumi
 
+from components import program
 from components.app import App, AppArgs
 from components.database import Database, DatabaseArgs
 from components.network import PrivateNetwork, PrivateNetworkArgs
@@ -23,6 +24,7 @@ from systems.isis.config import IsisConfig
 
 PORT = 3003
 """Where the proxy finds the backend on the loopback, whichever release serves."""
+program.begin()
 config = IsisConfig.load()
 
 machine = web_server.create(config.server, packages=["caddy"], reverse_name=config.domain)

@@ -6,6 +6,7 @@ here. A tenant is a database and a folder of files, chosen by the host's name.
 
 import pulumi
 
+from components import program
 from components.dns_challenge import HetznerDns
 from components.registry import RegistryLogin, RegistryLoginArgs
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
@@ -16,6 +17,7 @@ from systems.odoo.config import OdooConfig
 from systems.odoo.front import SiteNames, served
 from systems.odoo.instance import deployed, tenant
 
+program.begin()
 config = OdooConfig.load()
 
 machine = web_server.create(config.server, packages=["nginx"], reverse_name=config.admin.domain)

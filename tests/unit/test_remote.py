@@ -54,6 +54,15 @@ def _answer_local_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_a_document_reads_the_same_whether_it_holds_an_output_or_plain_values_alone() -> None:
+    def sent(value: Any) -> str:
+        spec = {"b": value, "a": [1.5, None, True, {"ü": "x"}, ("y", 2)]}
+        made = step(run(lambda remote, opts: remote.step("step", "tool", spec, opts=opts)))
+        return str(made.inputs["stdin"])
+
+    assert sent("plain") == sent(pulumi.Output.from_input("plain"))
+
+
 def test_a_step_runs_its_tool_with_its_document_on_standard_input() -> None:
     made = step(run(lambda remote, opts: remote.step("step", "tool", {"a": 1}, opts=opts)))
     assert made.inputs["create"] == "/opt/homeport/shop-staging/bin/tool up"

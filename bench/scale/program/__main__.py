@@ -5,7 +5,7 @@ import itertools
 
 import pulumi
 
-from components import names
+from components import names, program
 from components.app import App, AppArgs, app_release
 from components.health import HealthCheck
 from components.hetzner_server import HetznerServer, HetznerServerArgs
@@ -16,6 +16,7 @@ from components.site import Site, SiteArgs
 from components.site_routes import PathRoute
 from components.site_tls import InternalAuthority
 
+program.begin()
 config = pulumi.Config()
 taken: set[tuple[str, int]] = set()
 
