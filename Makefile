@@ -44,7 +44,7 @@ cloud-up cloud-down cloud-status: setup ## Start, remove or show the local cloud
 	@$(HOMEPORT) cloud $(@:cloud-%=%)
 
 ##@ Check
-.PHONY: check lint packages test bench
+.PHONY: check lint packages images test bench
 check: setup lint ## Lint, types and the fast tests: no Docker, no engine, no network
 	@# The slower tests can at least be read.
 	@found=$$($(BIN)/pytest tests/processes tests/engine tests/e2e --collect-only -qq 2>&1) || { echo "$$found"; exit 1; }
@@ -52,6 +52,10 @@ check: setup lint ## Lint, types and the fast tests: no Docker, no engine, no ne
 
 packages:
 	@tests/packages
+
+images: setup
+	@# Built once, outside of any test's time.
+	@$(HOMEPORT) cloud up --name images && $(HOMEPORT) cloud down --name images
 
 lint: setup
 	@$(BIN)/ruff check .
@@ -70,13 +74,15 @@ lint: setup
 
 ifeq ($(SYSTEM),)
 test: SEEDS = 200
-test: packages check toolchain ## Everything, or one of systems/ alone: check, tools, engine, local cloud [SYSTEM=]
+test: packages setup ## Everything, or one of systems/ alone: check, tools, engine, local cloud [SYSTEM=]
+	@# One computes while another waits for the network; two of them use the Go that comes first.
+	@toolchain/build go version
+	@$(MAKE) -j3 SEEDS=$(SEEDS) check toolchain images
 	@$(BIN)/pytest tests/processes -n 3 --dist worksteal -q
 	@toolchain/test
 	@$(BIN)/pytest tests/engine -n 2 --dist loadfile -q --durations=10
-	@# Its images are built once, outside of any test's time.
-	@$(HOMEPORT) cloud up --name images && $(HOMEPORT) cloud down --name images
-	@$(BIN)/pytest tests/e2e -n 2 --no-loadscope-reorder -q --durations=25
+	@# One more than cores: each of them waits for servers a third of its time.
+	@$(BIN)/pytest tests/e2e -n 3 --no-loadscope-reorder -q --durations=25
 else
 test: packages setup toolchain
 	@$(BIN)/pytest tests/stacks/systems/test_$(subst -,_,$(SYSTEM)).py -n 3 -q

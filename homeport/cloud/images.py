@@ -47,10 +47,10 @@ Progress = Callable[[str], None]
 
 def ensure(progress: Progress) -> dict[str, str]:
     """Have all images of the cloud itself; return them by their names, servers' by `debian-…`."""
+    debian = bases(progress)
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        bases = dict(zip(SUITES, pool.map(lambda r: base(r, progress), SUITES), strict=True))
         services = {
-            name: pool.submit(build, name, FOLDER / name, {"BASE": bases[release]}, progress)
+            name: pool.submit(build, name, FOLDER / name, {"BASE": debian[release]}, progress)
             for name, release in SERVICES.items()
         }
         servers = {
@@ -58,12 +58,18 @@ def ensure(progress: Progress) -> dict[str, str]:
                 build,
                 f"vps-{release}",
                 FOLDER / "vps",
-                {"BASE": bases[release], "PACKAGES": " ".join(PACKAGES[release])},
+                {"BASE": debian[release], "PACKAGES": " ".join(PACKAGES[release])},
                 progress,
             )
             for release in SUITES
         }
         return {name: done.result() for name, done in (services | servers).items()}
+
+
+def bases(progress: Progress) -> dict[str, str]:
+    """Have every release of Debian as an image; return their names."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return dict(zip(SUITES, pool.map(lambda r: base(r, progress), SUITES), strict=True))
 
 
 def base(release: str, progress: Progress) -> str:

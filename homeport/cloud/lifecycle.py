@@ -1,5 +1,6 @@
 """Starting and ending a cloud: what `homeport cloud up`, `down` and `reset` do."""
 
+import concurrent.futures
 import contextlib
 import fcntl
 import shutil
@@ -20,12 +21,14 @@ def up(name: str, progress: Progress = lambda _text: None) -> Cloud:
         MachineryError: With what failed and what to look at.
     """
     daemon.ensure(progress)
-    with one_at_a_time(progress):
+    with one_at_a_time(progress), concurrent.futures.ThreadPoolExecutor(1) as beside:
+        images.bases(progress)
+        listed = beside.submit(served.build_all, progress)
         built = images.ensure(progress)
         cloud = allocate(name)
         progress("starting DNS, registry, ACME")
         new_root = services.up(cloud, built)
-        served.ensure(cloud, built["edge"], progress)
+        served.ensure(cloud, built["edge"], listed.result(), progress)
     progress("starting the API")
     if new_root or not process.current(cloud):
         process.stop(cloud)

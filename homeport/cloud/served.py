@@ -28,7 +28,8 @@ _MANIFEST = {"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
 
 Progress = Callable[[str], None]
 
-_one_at_a_time = threading.Lock()  # an app's script works in its own folder
+_folders: dict[str, threading.Lock] = {}
+"""A lock for each app, whose script works in the app's own folder."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,9 +88,8 @@ def _in_turn(listed: tuple[Entry, ...]) -> list[list[Entry]]:
     return [[entry for entry in listed if bool(entry.onto) is later] for later in (False, True)]
 
 
-def ensure(cloud: Cloud, edge: str, progress: Progress) -> None:
-    """Have every listed image in the registry; what is there already is not pushed again."""
-    built = build_all(progress)
+def ensure(cloud: Cloud, edge: str, built: dict[str, str], progress: Progress) -> None:
+    """Have every image that was built in the registry; what is there is not pushed again."""
     missing = {
         ref: tag for ref, tag in built.items() if _served(cloud, ref)[0] != images.image_id(tag)
     }
@@ -145,7 +145,7 @@ def _build_app(entry: Entry, base: str, progress: Progress) -> str:
     if docker.inspect("image", tag):
         return tag
     progress(f"building {entry.app} {entry.version}")
-    with _one_at_a_time:
+    with _folders.setdefault(str(entry.app), threading.Lock()):
         done = subprocess.run(
             [str(context / "build"), "image", entry.version, tag],
             env=os.environ | entry.arguments | {"BASE": base, "UV": find_uv_bin()},

@@ -12,6 +12,7 @@ import uuid
 from homeport.cloud import docker
 from homeport.cloud.cgroups import cgroup_arguments
 from homeport.cloud.contract import MachineryError, ServerSpec
+from homeport.cloud.disks import Disks
 from homeport.cloud.instance import LABEL, Cloud
 from homeport.cloud.templates import render
 from homeport.cloud.warden import CAPABILITIES
@@ -29,6 +30,7 @@ class Servers:
     def __init__(self, cloud: Cloud, images: dict[str, str]) -> None:
         self._cloud = cloud
         self._images = images
+        self._disks = Disks(cloud)
 
     def container(self, server_id: int) -> str:
         """Return the name of a server's container."""
@@ -43,8 +45,7 @@ class Servers:
             known = ", ".join(sorted(self._images))
             msg = f"there is no image {spec.image!r} here; there are {known}"
             raise MachineryError(msg)
-        disk = self.container(spec.id) + "-docker"
-        docker.run("volume", "create", *docker.labels({LABEL: self._cloud.key}), disk)
+        disk = self._disks.create(container)
         docker.run("create", *self._arguments(spec, disk), self._images[spec.image])
         self.put(spec.id, _seed(self._cloud, spec) | self._trust())
 
@@ -105,7 +106,7 @@ class Servers:
     def delete(self, server_id: int) -> None:
         """Destroy a machine and its disk."""
         docker.remove_container(self.container(server_id))
-        docker.remove_volume(self.container(server_id) + "-docker")
+        self._disks.remove(self.container(server_id))
 
     def resize(self, server_id: int, cores: int, memory_mib: int) -> None:
         """Change processors and memory."""

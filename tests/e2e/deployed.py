@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import json
 import re
 import shutil
@@ -18,6 +19,7 @@ import yaml
 from homeport import engine, paths, smoke, stacks
 from homeport.cloud.servers import container_named
 from tests.e2e.local_stack import changes
+from tests.e2e.state import AskedOnce, state_file
 
 _DONE = re.compile(r"^ *[-+~]+ +\S+ (\S+) (?:created|updated|replaced|deleted)\b", re.MULTILINE)
 GONE = object()
@@ -87,7 +89,20 @@ class Deployed:
 
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs."""
-        return stacks.outputs(self.aim)
+        return self._outputs()
+
+    @functools.cached_property
+    def _outputs(self) -> AskedOnce[dict[str, Any]]:
+        return AskedOnce(self._state, lambda: stacks.outputs(self.aim))
+
+    @functools.cached_property
+    def _smoke(self) -> AskedOnce[smoke.Stack]:
+        return AskedOnce(self._state, lambda: smoke.deployed(self.aim))
+
+    @property
+    def _state(self) -> Path:
+        assert self.aim.cloud
+        return state_file(self.aim.cloud.folder / "pulumi", self.aim.name, self.aim.stack)
 
     def secrets(self) -> set[str]:
         """Return every secret value that the state holds, in plain text."""
@@ -124,11 +139,11 @@ class Deployed:
     @property
     def site(self) -> smoke.Site:
         """The site, as smoke checks reach it."""
-        return smoke.deployed(self.aim).site
+        return self._smoke().site
 
     def broken(self) -> list[smoke.Result]:
         """Run the project's own smoke checks; return those that do not hold."""
-        checks = smoke.declared(self.aim.project, smoke.deployed(self.aim))
+        checks = smoke.declared(self.aim.project, self._smoke())
         return [result for result in smoke.run(checks) if not result.passed]
 
     @property

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -13,11 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import hcloud
+import yaml
 
 from homeport import engine
 from homeport.cloud.instance import Cloud
+from tests.e2e.state import AskedOnce, state_file
 
 ROOT = Path(__file__).parents[2]
+SECRET = {"password", "private_key", "token", "update_key"}
+"""Keys of configuration whose values are stored as secrets."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +50,14 @@ def local_cloud(cloud: Cloud) -> LocalCloud:
 class LocalStack:
     """The stack `test` of one program; every operation's exit code is checked."""
 
+    project: str
     folder: Path
     cloud: LocalCloud
+
+    @property
+    def state(self) -> Path:
+        """The file that holds its state."""
+        return state_file(self.folder / "state", self.project, "test")
 
     def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         argv = ["pulumi", "--non-interactive", "-C", str(self.folder), *arguments]
@@ -56,14 +67,26 @@ class LocalStack:
         )
 
     def configure(self, **values: str | dict[str, Any]) -> None:
-        """Set configuration; what is named like a secret is stored as one."""
-        for key, value in values.items():
-            text = value if isinstance(value, str) else json.dumps(value)
-            flags = (
-                ["--secret"] if key in ("password", "private_key", "token", "update_key") else []
-            )
-            done = self.pulumi("config", "set", *flags, key, "--", text)
+        """Set configuration, all of it at once; what is named like a secret is stored as one."""
+        texts = {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in values.items()
+        }
+        present = self.configuration()
+        flags = [
+            f"--{'secret' if key in SECRET else 'plaintext'}={key}={text}"
+            for key, text in texts.items()
+            if present.get(f"{self.project}:{key}") != text
+        ]
+        if flags:
+            done = self.pulumi("config", "set-all", *flags)
             assert done.returncode == 0, done.stderr
+
+    def configuration(self) -> dict[str, Any]:
+        """Return what is set, as the stack file has it: secrets encrypted, names in full."""
+        file = self.folder / "Pulumi.test.yaml"
+        values: dict[str, Any] = yaml.safe_load(file.read_text()).get("config") or {}
+        return values
 
     def up(self) -> str:
         """Bring the stack up and return what the engine printed."""
@@ -84,9 +107,18 @@ class LocalStack:
         return done.stdout
 
     def output(self, name: str) -> str:
-        done = self.pulumi("stack", "output", "--json")
-        assert done.returncode == 0, done.stderr
-        return str(json.loads(done.stdout)[name])
+        """Return an output as the state has it now."""
+        return str(self._outputs()[name])
+
+    @functools.cached_property
+    def _outputs(self) -> AskedOnce[dict[str, Any]]:
+        def ask() -> dict[str, Any]:
+            done = self.pulumi("stack", "output", "--json")
+            assert done.returncode == 0, done.stderr
+            found: dict[str, Any] = json.loads(done.stdout)
+            return found
+
+        return AskedOnce(self.state, ask)
 
     def ssh(self, command: str) -> str:
         """Run a command on the server, in a login of its own, as the stack's output says."""
@@ -116,7 +148,7 @@ def open_stack(project: str, program: Path, folder: Path, cloud: LocalCloud) -> 
         "backend": {"url": f"file://{state}?metadata=skip"},
     }
     (folder / "Pulumi.yaml").write_text(json.dumps(about))
-    stack = LocalStack(folder, cloud)
+    stack = LocalStack(project, folder, cloud)
     done = stack.pulumi("stack", "init", "test")
     assert done.returncode == 0, done.stderr
     return stack

@@ -58,7 +58,7 @@ class TestReleases(Releases):
     """As on every runtime."""
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def as_it_was(stack: LocalStack) -> Iterator[None]:
     """Bring back the image and the settings that every test begins with."""
     yield
@@ -112,6 +112,7 @@ def test_a_second_up_and_a_refreshed_one_change_nothing(stack: LocalStack) -> No
     assert set(changes(stack.up())) == {"unchanged"}
 
 
+@pytest.mark.usefixtures("as_it_was")
 def test_a_release_change_loses_no_request(stack: LocalStack) -> None:
     before = stack.output("release")
     with load(stack) as seen:
@@ -127,6 +128,7 @@ def test_a_release_change_loses_no_request(stack: LocalStack) -> None:
     assert after in receipts
 
 
+@pytest.mark.usefixtures("as_it_was")
 def test_a_long_request_ends_on_the_release_where_it_began(stack: LocalStack) -> None:
     before = stack.output("release")
     argv = ["curl", "--silent", "--insecure", "--include", "--resolve"]
@@ -143,6 +145,7 @@ def test_a_long_request_ends_on_the_release_where_it_began(stack: LocalStack) ->
     assert before in answers[0]
 
 
+@pytest.mark.usefixtures("as_it_was")
 def test_what_is_open_at_a_switch_is_told_to_go_and_finished(stack: LocalStack) -> None:
     stack.configure(graceful_stop="true")
     assert set(changes(stack.up())) == {"updated", "unchanged"}
@@ -171,6 +174,7 @@ def sql(stack: LocalStack, statement: str) -> str:
     return stack.ssh(f'{SQL} -c "{statement}"').strip()
 
 
+@pytest.mark.usefixtures("as_it_was")
 def test_going_back_over_a_contracted_schema_is_refused_until_a_dump_is_restored(
     stack: LocalStack,
 ) -> None:
@@ -202,6 +206,7 @@ def test_going_back_over_a_contracted_schema_is_refused_until_a_dump_is_restored
     assert sql(stack, RIGHTS) == rights
 
 
+@pytest.mark.usefixtures("as_it_was")
 def test_a_broken_release_gives_way_to_a_better_one(stack: LocalStack) -> None:
     with load(stack) as seen:
         stack.configure(fail_mode="never-healthy", start_seconds="5")
@@ -214,6 +219,7 @@ def test_a_broken_release_gives_way_to_a_better_one(stack: LocalStack) -> None:
     assert containers(stack) == {stack.output("container"), stack.output("worker")}
 
 
+@pytest.mark.usefixtures("as_it_was")
 def test_an_engine_that_dies_when_the_container_has_started_leaves_nothing_of_it(
     stack: LocalStack,
 ) -> None:
@@ -231,6 +237,7 @@ def test_an_engine_that_dies_when_the_container_has_started_leaves_nothing_of_it
     assert containers(stack) == before
 
 
+@pytest.mark.usefixtures("as_it_was")
 def test_an_engine_that_dies_after_the_switch_loses_nothing_on_the_way_back(
     stack: LocalStack,
 ) -> None:
@@ -253,6 +260,7 @@ def test_an_engine_that_dies_after_the_switch_loses_nothing_on_the_way_back(
     assert containers(stack) == {stack.output("container"), stack.output("worker")}
 
 
+@pytest.mark.usefixtures("as_it_was")
 def test_a_full_disk_ends_the_deploy_before_anything_is_pulled_or_stopped(
     stack: LocalStack,
 ) -> None:
@@ -278,6 +286,7 @@ def test_a_full_disk_ends_the_deploy_before_anything_is_pulled_or_stopped(
     assert containers(stack) == {stack.output("container"), stack.output("worker")}
 
 
+@pytest.mark.usefixtures("as_it_was")
 def test_a_worker_that_crashes_keeps_the_old_one(stack: LocalStack) -> None:
     worker = stack.output("worker")
     stack.configure(worker_fail_mode="crash-after:0")

@@ -19,14 +19,8 @@ def deployed(
     for file in (PROGRAM / name for name in ("Pulumi.yaml", "__main__.py")):
         text = file.read_text().replace("../../../../.venv", str(paths.ROOT / ".venv"))
         (folder / file.name).write_text(text)
-    environment = {
-        **cloud.environment(),
-        "PULUMI_BACKEND_URL": state.as_uri(),
-        "PULUMI_CONFIG_PASSPHRASE": "only-for-tests",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-    }
     stack = f"{request.param}-{os.getpid()}".replace("-", "")
-    made = Deployed(cloud, stack, folder, environment)
+    made = Deployed(cloud, stack, folder, state)
     started = made.pulumi("stack", "init")
     assert started.returncode == 0, started.stderr
     try:

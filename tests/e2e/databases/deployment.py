@@ -1,6 +1,7 @@
 """A stack of `program` on the local cloud, and the console of its server."""
 
 import dataclasses
+import functools
 import json
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from homeport import engine
 from homeport.cloud.instance import Cloud
 from homeport.cloud.servers import container_named
+from tests.e2e.state import AskedOnce, state_file
 
 PROGRAM = Path(__file__).parent / "program"
 
@@ -21,7 +23,18 @@ class Deployed:
     stack: str
     folder: Path
     """A copy of the program, since the engine keeps a stack's configuration beside it."""
-    environment: dict[str, str]
+    backend: Path
+    """Where its state is."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the engine needs."""
+        return {
+            **self.cloud.environment(),
+            "PULUMI_BACKEND_URL": self.backend.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "only-for-tests",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
 
     def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         argv = [*arguments, "--stack", self.stack, "--non-interactive", "--color=never"]
@@ -49,10 +62,17 @@ class Deployed:
         return done.stdout + done.stderr
 
     def outputs(self) -> dict[str, Any]:
-        done = self.pulumi("stack", "output", "--json", "--show-secrets")
-        assert done.returncode == 0, done.stderr
-        parsed: dict[str, Any] = json.loads(done.stdout)
-        return parsed
+        return self._outputs()
+
+    @functools.cached_property
+    def _outputs(self) -> AskedOnce[dict[str, Any]]:
+        def ask() -> dict[str, Any]:
+            done = self.pulumi("stack", "output", "--json", "--show-secrets")
+            assert done.returncode == 0, done.stderr
+            parsed: dict[str, Any] = json.loads(done.stdout)
+            return parsed
+
+        return AskedOnce(state_file(self.backend, "proof", self.stack), ask)
 
     def console(self, *argv: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command as root on the server, past SSH and firewalls."""

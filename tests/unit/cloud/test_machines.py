@@ -1,11 +1,13 @@
 """The machines of the local cloud, as Docker tells of them."""
 
 import ipaddress
+import threading
 from typing import Any
 
 import pytest
 
 from homeport.cloud import docker, servers
+from homeport.cloud.disks import Disks
 from homeport.cloud.instance import LABEL, Cloud
 
 CLOUD = Cloud(
@@ -40,3 +42,28 @@ def test_a_machine_that_goes_while_addresses_are_asked_for_has_none(
     monkeypatch.setattr(docker, "inspect", lambda _, name: there[name])
     addresses = servers.Servers(CLOUD, {}).addresses()
     assert addresses == {1: "198.18.0.16", 5: "198.18.0.18"}
+
+
+def test_a_machine_gets_its_disk_once_the_one_before_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+    begun, may_end = threading.Event(), threading.Event()
+
+    def remove(*_: str) -> None:
+        begun.set()
+        assert may_end.wait(10)
+        seen.append("removed")
+
+    monkeypatch.setattr(docker, "remove_volume", remove)
+    monkeypatch.setattr(docker, "run", lambda *_: seen.append("created"))
+    disks = Disks(CLOUD)
+    disks.remove("machine")
+    assert begun.wait(10)
+    assert seen == [], "whoever deletes a machine does not wait for its disk"
+    assert disks.create("another") == "another-docker"
+    making = threading.Thread(target=disks.create, args=["machine"])
+    making.start()
+    may_end.set()
+    making.join(10)
+    assert seen == ["created", "removed", "created"]
