@@ -31,7 +31,7 @@ class ByDeployment(LoadScopeScheduling):
         return str(folder if shared else file)
 
 
-LONGEST = ("chaos", "sites", "test_app.py", "databases", "systems", "proxies", "links")
+LONGEST = ("systems", "test_app.py", "chaos", "sites", "links", "staged", "test_static_app.py")
 """What takes longest, by file or folder here: it begins first, so that no process ends late."""
 
 
