@@ -44,7 +44,7 @@ cloud-up cloud-down cloud-status: setup ## Start, remove or show the local cloud
 	@$(HOMEPORT) cloud $(@:cloud-%=%)
 
 ##@ Check
-.PHONY: check lint packages images test bench
+.PHONY: check lint packages test bench
 check: setup lint ## Lint, types and the fast tests: no Docker, no engine, no network
 	@# The slower tests can at least be read.
 	@found=$$($(BIN)/pytest tests/processes tests/engine tests/e2e --collect-only -qq 2>&1) || { echo "$$found"; exit 1; }
@@ -52,10 +52,6 @@ check: setup lint ## Lint, types and the fast tests: no Docker, no engine, no ne
 
 packages:
 	@tests/packages
-
-images: setup
-	@# Built once, outside of any test's time.
-	@$(HOMEPORT) cloud up --name images && $(HOMEPORT) cloud down --name images
 
 lint: setup
 	@$(BIN)/ruff check .
@@ -74,15 +70,13 @@ lint: setup
 
 ifeq ($(SYSTEM),)
 test: SEEDS = 200
-test: packages setup ## Everything, or one of systems/ alone: check, tools, engine, local cloud [SYSTEM=]
-	@# One computes while another waits for the network; two of them use the Go that comes first.
-	@toolchain/build go version
-	@$(MAKE) -j3 SEEDS=$(SEEDS) check toolchain images
+test: packages check toolchain ## Everything, or one of systems/ alone: check, tools, engine, local cloud [SYSTEM=]
 	@$(BIN)/pytest tests/processes -n 3 --dist worksteal -q
 	@toolchain/test
 	@$(BIN)/pytest tests/engine -n 2 --dist loadfile -q --durations=10
-	@# One more than cores: each of them waits for servers a third of its time.
-	@$(BIN)/pytest tests/e2e -n 3 --no-loadscope-reorder -q --durations=25
+	@# Its images are built once, outside of any test's time.
+	@$(HOMEPORT) cloud up --name images && $(HOMEPORT) cloud down --name images
+	@$(BIN)/pytest tests/e2e -n 2 --no-loadscope-reorder -q --durations=25
 else
 test: packages setup toolchain
 	@$(BIN)/pytest tests/stacks/systems/test_$(subst -,_,$(SYSTEM)).py -n 3 -q
