@@ -19,7 +19,6 @@ from components.hetzner_server import HetznerServer, HetznerServerArgs
 from components.job import Job
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.postgres import PostgresServer, PostgresServerArgs
-from components.registry import RegistryLogin, RegistryLoginArgs
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
 from components.site import Site, SiteArgs
 from components.site_access import BasicAuth
@@ -110,15 +109,7 @@ users = {
 image = config.app.image_on(host)
 registry = None
 if config.registry and config.registry_password:
-    registry = RegistryLogin(
-        "registry",
-        RegistryLoginArgs(
-            host=host,
-            registry=config.registry.server,
-            username=config.registry.username,
-            password=config.registry_password,
-        ),
-    )
+    registry = config.registry.login(host, config.registry_password)
 
 
 def connection(user: DatabaseUser) -> dict[str, str]:

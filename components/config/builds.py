@@ -35,14 +35,13 @@ class Build(parts.Source):
 
     @model_validator(mode="after")
     def _there(self) -> Self:
-        if self.path and not (Path(self.path).exists() and self.file in self._names(self.path)):
-            cure = f"add {self.file} to that folder, or correct path"
-            refuse(f"has no {self.file} at path", cure, show=False)
+        if self.path:
+            there = Path(self.path).exists()
+            names = artefact_source.LocalSource(path=self.path).names() if there else ()
+            if self.file not in names:
+                cure = f"add {self.file} to that folder, or correct path"
+                refuse(f"has no {self.file} at path", cure, show=False)
         return self
-
-    @staticmethod
-    def _names(path: str) -> frozenset[str]:
-        return artefact_source.LocalSource(path=path).names()
 
     def on(self, host: Host, name: str) -> image_build.ImageBuild:
         """Bring the folder to a host, and return how the image is built there."""

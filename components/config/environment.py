@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
+from ..image_build import BASE
 from .explain import SECRET_NAME
 from .problems import refuse
 
@@ -36,7 +37,7 @@ def _argument(value: str) -> str:
     if SECRET_NAME.search(value):
         cure = "remove it, and change it where it is used; whoever has the image can read it"
         refuse("is a secret by its name, which the image would hold", cure)
-    if value == "BASE":
+    if value == BASE:
         refuse("is set by base", "remove it, and give base")
     return value
 

@@ -5,6 +5,10 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from .. import artefact_source
+from ..host import Host
+from ..registry import RegistryLogin, RegistryLoginArgs
+from ..rootless import RootlessAccount
+from ..secrets import Secret
 from .catalogue_values import Location, ServerType, System
 from .environment import Environment
 from .loading import Part
@@ -109,6 +113,19 @@ class RegistryAccount(Part):
     """The registry's host name."""
     username: Login = Field(examples=["deploy-bot"])
     """The account; one that can only read is enough."""
+
+    def login(
+        self, host: Host, password: Secret, account: RootlessAccount | None = None
+    ) -> RegistryLogin:
+        """Have a host's Docker, or the Podman of an account there, log in to the registry."""
+        args = RegistryLoginArgs(
+            host=host,
+            registry=self.server,
+            username=self.username,
+            password=password,
+            account=account,
+        )
+        return RegistryLogin("registry", args)
 
 
 class Images(Part):

@@ -14,7 +14,6 @@ from components.guard import Guard, GuardArgs
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.postgres import PostgresServer, PostgresServerArgs
 from components.redis import RedisServer, RedisServerArgs
-from components.registry import RegistryLogin, RegistryLoginArgs
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
 from components.site import Site, SiteArgs
 from components.site_access import ClientAddress
@@ -65,15 +64,7 @@ redis = RedisServer(
 agreed = contract.agree(config, database, redis)
 
 # App and worker: one image from a private registry, on the server with a pull token alone.
-registry = RegistryLogin(
-    "registry",
-    RegistryLoginArgs(
-        host=host,
-        registry=config.registry.server,
-        username=config.registry.username,
-        password=config.registry_password,
-    ),
-)
+registry = config.registry.login(host, config.registry_password)
 app = App(
     "app",
     AppArgs(

@@ -11,7 +11,6 @@ from components.app import App, AppArgs
 from components.database import Database, DatabaseArgs
 from components.network import PrivateNetwork, PrivateNetworkArgs
 from components.postgres import PostgresServer, PostgresServerArgs
-from components.registry import RegistryLogin, RegistryLoginArgs
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
 from components.rootless import RootlessAccount, RootlessAccountArgs
 from components.runtimes.quadlet import Quadlet
@@ -61,16 +60,7 @@ static, logs = (
     for name, mode in (("static", "0755"), ("logs", "0750"))
 )
 media = Volume("media", VolumeArgs(host=host, account=account, protect=config.postgres.protect))
-login = RegistryLogin(
-    "registry",
-    RegistryLoginArgs(
-        host=host,
-        registry=config.registry.server,
-        username=config.registry.username,
-        password=config.registry_password,
-        account=account,
-    ),
-)
+login = config.registry.login(host, config.registry_password, account)
 backend = App(
     "backend",
     AppArgs(

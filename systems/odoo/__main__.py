@@ -8,7 +8,6 @@ import pulumi
 
 from components import program
 from components.dns_challenge import HetznerDns
-from components.registry import RegistryLogin, RegistryLoginArgs
 from components.reverse_proxy import ReverseProxy, ReverseProxyArgs
 from components.site_tls import Acme, Tls
 from systems import web_server
@@ -22,17 +21,9 @@ config = OdooConfig.load()
 
 machine = web_server.create(config.server, packages=["nginx"], reverse_name=config.admin.domain)
 host = machine.host
-login: RegistryLogin | None = None
+login = None
 if config.registry and config.registry_password:
-    login = RegistryLogin(
-        "registry",
-        RegistryLoginArgs(
-            host=host,
-            registry=config.registry.server,
-            username=config.registry.username,
-            password=config.registry_password,
-        ),
-    )
+    login = config.registry.login(host, config.registry_password)
 image = config.app.image_on(host)
 
 # First the tenants' instance, then the super-admin's: a release that fails stops at the first.
