@@ -149,6 +149,7 @@ web = App(
         registry=registry,
         port=config.app.port,
         drain_seconds=config.app.drain_seconds,
+        revision=config.app.revision,
         after=access,
     ),
 )
@@ -158,6 +159,7 @@ Worker(
         host=host,
         image=image,
         memory_mib=config.app.worker_memory_mib,
+        revision=config.app.revision,
         environment=environment,
         secrets=password,
         networks=[data],

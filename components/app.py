@@ -104,17 +104,13 @@ class App(pulumi.ComponentResource):
         runtime = chosen(args)
         self.release = app_release(name, args, runtime)
         self.port = args.port or names.stable_port(full_name)
-        self.side_ports = {
-            side: names.stable_port(f"{full_name}/{side}") for side in args.side_ports
-        }
+        self.side_ports = names.stable_side_ports(full_name, self.port, args.side_ports)
+        ports = names.release_side_ports(full_name, self.release, args.side_ports)
         port = Port(
             inside=args.container_port,
             release=names.release_port(full_name, self.release),
             sides={
-                side: Port(
-                    inside=inside,
-                    release=names.release_port(f"{full_name}/{side}", self.release),
-                )
+                side: Port(inside=inside, release=ports[side])
                 for side, inside in args.side_ports.items()
             },
         )

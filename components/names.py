@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from collections.abc import Iterable
 
 import pulumi
 
@@ -45,5 +46,26 @@ def release_port(app: str, release: str) -> int:
     return _spread(f"{app}/{release}", RELEASE_PORTS)
 
 
+def stable_side_ports(app: str, own: int, sides: Iterable[str]) -> dict[str, int]:
+    """Return the stable ports of an app's side ports, by name; none is another one's, or `own`."""
+    return _apart(own, {side: f"{app}/{side}" for side in sides}, STABLE_PORTS)
+
+
+def release_side_ports(app: str, release: str, sides: Iterable[str]) -> dict[str, int]:
+    """Return where a release's side ports listen, by name; all of its ports differ."""
+    texts = {side: f"{app}/{side}/{release}" for side in sides}
+    return _apart(release_port(app, release), texts, RELEASE_PORTS)
+
+
 def _spread(text: str, ports: range) -> int:
     return ports[zlib.crc32(text.encode()) % len(ports)]
+
+
+def _apart(own: int, texts: dict[str, str], ports: range) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name, text in sorted(texts.items()):
+        port = _spread(text, ports)
+        while port in (own, *found.values()):
+            port = ports[(ports.index(port) + 1) % len(ports)]
+        found[name] = port
+    return found

@@ -12,6 +12,8 @@ from _homeport import at, run
 
 LOG_LINES = 40
 STOP_SIGNAL = "{{.Config.StopSignal}}"
+HEALTH_CHECKS = "[0-9a-f]" * 64 + "*.service"
+"""The units by which Podman checks containers: named by a container's id."""
 ASKED = ("LoadState", "ActiveState", "NRestarts", "ExecMainCode", "ExecMainStatus")
 
 Instance = dict[str, str]
@@ -141,5 +143,8 @@ def remove_secrets(account: str, names: list[str]) -> None:
 def remove(account: str, name: str) -> None:
     """Remove what is left of a container whose unit has been stopped, and its secrets."""
     _rootless.run_as(account, "podman", "rm", "--force", "--ignore", "--volumes", name)
+    # A check that the container's end cut off stays as a failed unit: Podman forgets it too early.
+    # Of a container that runs the next check says it again.
+    _rootless.systemctl(account, "reset-failed", HEALTH_CHECKS, check=False)
     forget_told(account, name)
     remove_secrets(account, secret_names(account, f"{name}-"))

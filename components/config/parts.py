@@ -22,6 +22,7 @@ from .values import (
     Login,
     Mib,
     PostgresImage,
+    Revision,
     Seconds,
     Sha256,
     Text,
@@ -183,6 +184,8 @@ class Workload(Part):
     """How long a new release may take until it is healthy; then the old one stays."""
     drain_seconds: Seconds = 30
     """How long an old release may finish its requests."""
+    revision: Revision = 1
+    """Raise it for a new release of the same settings."""
 
     def limits(self) -> dict[str, int]:
         """Return the memory limits of everything that a release starts, by their keys."""

@@ -198,5 +198,7 @@ Mib = Annotated[int, Field(strict=True, ge=64, le=1_048_576)]
 """An amount of memory in MiB."""
 Seconds = Annotated[int, Field(strict=True, ge=1, le=3600)]
 """A time limit in seconds."""
+Revision = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+"""Raising it makes a new release."""
 Rotation = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 """Raising it makes a new secret."""

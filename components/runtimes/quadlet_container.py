@@ -89,7 +89,8 @@ def _once(release: Release, what: str, container: list[Line], timeout_seconds: i
     return unit(
         {
             "Unit": [("Description", what)],
-            "Container": container,
+            # Nobody waits for its health, and a check that its end cuts off stays as a failed unit.
+            "Container": [*container, ("HealthCmd", "none")],
             "Service": [
                 *service(release.args.stop_seconds),
                 ("Type", "oneshot"),

@@ -60,6 +60,7 @@ def declare(
                 volumes=volumes,
                 jobs=agreed.jobs(name),
                 drain_seconds=about.drain_seconds,
+                revision=about.revision,
                 after=after,
             ),
         )

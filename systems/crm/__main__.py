@@ -81,6 +81,7 @@ app = App(
         networks=[data],
         jobs=agreed.jobs(),
         drain_seconds=config.app.drain_seconds,
+        revision=config.app.revision,
         after=[agreed.migrator, agreed.writer, redis.ready],
     ),
 )
@@ -91,6 +92,7 @@ Worker(
         image=config.app.image,
         registry=registry,
         memory_mib=config.app.worker_memory_mib,
+        revision=config.app.revision,
         environment=agreed.variables(),
         secrets=agreed.secrets(),
         contract=agreed.environment(),

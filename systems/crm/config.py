@@ -8,7 +8,7 @@ from components.config import Given, GivenKey, Part, Settings, parts
 from components.config.guarding import Guard
 from components.config.network_values import Hostname, Network
 from components.config.starter import ExistingServer
-from components.config.values import Mib, Rotation, Seconds, distinct
+from components.config.values import Mib, Revision, Rotation, Seconds, distinct
 
 from . import rules
 from .others import Imap, Signing, SigningUpgrade, Smtp, Storage
@@ -49,6 +49,8 @@ class Website(Part):
     """Where its program comes from, if `website_server` runs it; otherwise somebody else does."""
     memory_mib: Mib = 64
     """Its memory limit in MiB."""
+    revision: Revision = 1
+    """Raise it for a new release of the same settings."""
     cutover: Annotated[int, Field(strict=True, ge=0)] = 0
     """How many of the flags of `website.py` are flipped, in their order; one more at a time."""
 

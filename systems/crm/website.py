@@ -79,6 +79,7 @@ def run(config: "CrmConfig", crm: Site) -> dict[str, pulumi.Input[str]] | None:
             command=["website.py"],
             health=HealthCheck(path="/healthz"),
             memory_mib=config.website.memory_mib,
+            revision=config.website.revision,
             environment={"CRM_URL": f"https://{config.domain}", **flags},
             secrets={"CRM_INTAKE_SECRET": config.intake_secret},
             contract={

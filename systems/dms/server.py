@@ -59,6 +59,7 @@ def serve(
             contract=agreed.environment(),
             jobs=agreed.jobs(),
             drain_seconds=config.app.drain_seconds,
+            revision=config.app.revision,
             stop_seconds=30,
             after=[agreed.migrator, agreed.writer],
         ),

@@ -78,6 +78,7 @@ backend = App(
         volumes={contract.STATIC: static, contract.LOGS: logs, contract.MEDIA: media},
         jobs=image.jobs(),
         drain_seconds=config.app.drain_seconds,
+        revision=config.app.revision,
         stop_seconds=30,
         after=[image.migrator, image.writer],
     ),

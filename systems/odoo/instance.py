@@ -80,6 +80,7 @@ def deployed(
             volumes={odoo_conf.DATA: files},
             jobs=own.jobs(),
             drain_seconds=config.app.drain_seconds,
+            revision=config.app.revision,
             stop_seconds=30,
             after=[own.maker, *before],
         ),

@@ -174,7 +174,10 @@ def test_a_cron_job_runs_in_a_container_that_goes_with_the_run(
 ) -> None:
     asked = f"journalctl --quiet --output=cat --identifier={SYSTEM}-tidy || :"
     until(lambda: "50% of $HOME" in stack.ssh(asked), 60, "a run of the cron job")
-    assert account.run("systemctl --user list-units --failed --plain --no-legend") == ""
+    failed = account.run("systemctl --user list-units --failed --plain --no-legend")
+    # The checks of containers that run may fail for a moment; of those that are gone none is left.
+    running = tuple(account.run("podman ps --no-trunc --format '{{.ID}}'").split())
+    assert [line for line in failed.splitlines() if not line.startswith(running)] == []
     timers = account.run("systemctl --user list-timers --all --plain --no-legend")
     assert f"{stack.output('tidy')}" in timers
 

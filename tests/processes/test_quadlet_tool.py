@@ -147,6 +147,7 @@ def test_a_release_goes_with_its_unit_its_container_and_its_secrets(
         f"systemctl --user stop {NAME}.service",
         f"systemctl --user reset-failed {NAME}.service",
         f"podman rm --force --ignore --volumes {NAME}",
+        f"systemctl --user reset-failed {'[0-9a-f]' * 64}*.service",
         "podman secret ls --format {{.Name}}",
         f"podman secret rm {NAME}-PASSWORD",
         f"podman secret rm {NAME}-migrate-PASSWORD",

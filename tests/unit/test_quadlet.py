@@ -103,6 +103,7 @@ PodmanArgs=--pull=never --read-only-tmpfs=false
 PodmanArgs=--log-opt=tag=homeport-staging-web --stop-timeout=10
 PodmanArgs=--memory=128m --memory-swap=128m --cpus=0.5
 Secret=homeport-staging-web-{id}-migrate-OWNER,type=mount,target=/run/secrets/OWNER,uid=10001,gid=10002,mode=0400
+HealthCmd=none
 
 [Service]
 StandardOutput=null

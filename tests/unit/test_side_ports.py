@@ -28,6 +28,7 @@ from tests.recorder import Deployment, record
 from tests.unit.fake_host import fake_host
 
 FULL = "homeport-staging-odoo"
+STABLE = names.stable_side_ports(FULL, names.stable_port(FULL), ["gevent"])["gevent"]
 
 
 def app(host: Host, **changes: Any) -> App:
@@ -79,6 +80,30 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "build/serve").write_text("#!/bin/sh")
 
 
+def side_port(made: Deployment) -> int:
+    return names.release_side_ports(FULL, release(made), ["gevent"])["gevent"]
+
+
+def test_all_ports_of_one_app_differ_whatever_its_release_is_called() -> None:
+    sides = [f"side-{number}" for number in range(200)]
+    for own in (names.STABLE_PORTS[0], names.STABLE_PORTS[-1]):
+        stable = names.stable_side_ports(FULL, own, sides)
+        assert len({own, *stable.values()}) == 201
+        assert set(stable.values()) <= set(names.STABLE_PORTS)
+    for release_id in (f"{number:08x}" for number in range(50)):
+        ports = names.release_side_ports(FULL, release_id, sides)
+        assert len({names.release_port(FULL, release_id), *ports.values()}) == 201
+        assert set(ports.values()) <= set(names.RELEASE_PORTS)
+
+
+def test_a_side_port_stays_when_another_one_comes() -> None:
+    alone = names.release_side_ports(FULL, "aaaa1111", ["gevent"])
+    assert (
+        names.release_side_ports(FULL, "aaaa1111", ["gevent", "metrics"])["gevent"]
+        == (alone["gevent"])
+    )
+
+
 @pytest.mark.parametrize("program", [as_container, as_rootless, as_unit])
 def test_one_switch_and_one_drain_know_all_ports_of_a_release(
     program: Callable[[Host], App],
@@ -87,8 +112,8 @@ def test_one_switch_and_one_drain_know_all_ports_of_a_release(
     expected = [
         {
             "name": "gevent",
-            "stable_port": names.stable_port(f"{FULL}/gevent"),
-            "release_port": names.release_port(f"{FULL}/gevent", release(made)),
+            "stable_port": STABLE,
+            "release_port": side_port(made),
         }
     ]
     for role in ("switch", "drain"):
@@ -102,7 +127,7 @@ def test_a_container_publishes_all_on_the_loopback_and_is_told_where_they_are() 
     made = deployed(as_container)
     container = made.one("Container").inputs
     own = names.release_port(FULL, release(made))
-    side = names.release_port(f"{FULL}/gevent", release(made))
+    side = side_port(made)
     assert container["ports"] == [
         {"internal": 8069, "external": own, "ip": "127.0.0.1"},
         {"internal": 8072, "external": side, "ip": "127.0.0.1"},
@@ -113,14 +138,14 @@ def test_a_container_publishes_all_on_the_loopback_and_is_told_where_they_are() 
 def test_a_rootless_container_does_the_same() -> None:
     made = deployed(as_rootless)
     lines = document(made, "start")["content"].splitlines()
-    side = names.release_port(f"{FULL}/gevent", release(made))
+    side = side_port(made)
     assert f"PublishPort=127.0.0.1:{side}:8072" in lines
     assert 'Environment="GEVENT_PORT=8072"' in lines
 
 
 def test_a_unit_is_told_the_ports_of_its_release() -> None:
     made = deployed(as_unit)
-    side = names.release_port(f"{FULL}/gevent", release(made))
+    side = side_port(made)
     assert f'Environment="GEVENT_PORT={side}"' in document(made, "unit")["text"].splitlines()
 
 
@@ -154,9 +179,14 @@ def test_a_host_that_cannot_switch_all_at_once_is_refused() -> None:
 def test_a_release_port_that_two_apps_would_have_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def both(host: Host) -> None:
+        app(host)
+        App("other", AppArgs(host=host, image="o:1", memory_mib=64, health=HealthCheck(path="/")))
+
     monkeypatch.setattr(names, "release_port", lambda *_: 20_001)
-    with pytest.raises(ValueError, match="odoo, side port gevent: release port 20001 is already"):
-        deployed(as_container)
+    message = "app other: release port 20001 is already .* app odoo .*raise revision of app other"
+    with pytest.raises(ValueError, match=message):
+        record(lambda: both(fake_host()))
 
 
 def listens() -> Listens:
@@ -200,4 +230,4 @@ def test_a_site_tells_all_stable_ports_that_it_uses() -> None:
 
     made = record(program)
     meta = json.loads(made.one("Command", "site-shop").inputs["stdin"])["meta"]
-    assert meta["ports"] == sorted([names.stable_port(FULL), names.stable_port(f"{FULL}/gevent")])
+    assert meta["ports"] == sorted([names.stable_port(FULL), STABLE])
