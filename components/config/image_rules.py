@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from .. import secrets
+from . import secret_rules
 from .problems import Problem
 
 if TYPE_CHECKING:
@@ -48,16 +49,4 @@ def registry_login_is_whole(
     registry: "RegistryAccount | None", registry_password: secrets.Secret | None
 ) -> Iterator[Problem]:
     """A registry's account has a password, and the password has an account."""
-    yield from password_and_user("registry_password", registry_password, "registry", registry)
-
-
-def password_and_user(
-    key: str, password: secrets.Secret | None, user: str, given: object
-) -> Iterator[Problem]:
-    """Yield a problem where only one of a user and the password, by its key, is given."""
-    if given and not password:
-        cure = f"set it by `pulumi config set --secret {key}`"
-        yield Problem(key, f"is missing, and {user} is given", cure)
-    if password and not given:
-        cure = f"give {user}, or remove the password by `pulumi config rm {key}`"
-        yield Problem(key, f"is given without {user}", cure)
+    yield from secret_rules.together("registry_password", registry_password, "registry", registry)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from .. import names, secrets
-from . import image_rules, siblings
+from . import image_rules, secret_rules, siblings
 from .loading import Context, Rule
 from .network_values import AUTHORITIES
 from .problems import Problem
@@ -186,7 +186,7 @@ def logins_are_whole(
     """A user has a password and a password has a user."""
     yield from image_rules.registry_login_is_whole(registry, registry_password)
     user = site.basic_auth_user
-    yield from image_rules.password_and_user(
+    yield from secret_rules.together(
         "basic_auth_password", basic_auth_password, "site.basic_auth_user", user
     )
 

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from components import secrets
-from components.config import Problem, image_rules, rules, server_rules, siblings
+from components.config import (
+    Problem,
+    image_rules,
+    rules,
+    secret_rules,
+    server_rules,
+    siblings,
+)
 from components.config.loading import Rule
 
 from .contract import RESERVED
@@ -46,23 +53,16 @@ def media_is_whole(
     media: "Media | None", media_secret_access_key: secrets.Secret | None
 ) -> Iterator[Problem]:
     """AWS_* is given as a whole or not at all."""
-    yield from _pair("media", bool(media), "media_secret_access_key", media_secret_access_key)
+    yield from secret_rules.together(
+        "media_secret_access_key", media_secret_access_key, "media", media
+    )
 
 
 def google_is_whole(
     google: "Google | None", google_client_secret: secrets.Secret | None
 ) -> Iterator[Problem]:
     """The login with Google is given as a whole or not at all."""
-    yield from _pair("google", bool(google), "google_client_secret", google_client_secret)
-
-
-def _pair(part: str, given: bool, key: str, secret: secrets.Secret | None) -> Iterator[Problem]:
-    if given and not secret:
-        cure = f"set it by `pulumi config set --secret {key}`, or remove {part}"
-        yield Problem(key, f"is missing, and {part} is given", cure)
-    if secret and not given:
-        cure = f"give {part}, or remove the secret by `pulumi config rm {key}`"
-        yield Problem(key, f"is given without {part}", cure)
+    yield from secret_rules.together("google_client_secret", google_client_secret, "google", google)
 
 
 ALL: tuple[Rule, ...] = (

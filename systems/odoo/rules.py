@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 
 from components import hetzner_catalogue as catalogue
 from components import secrets
-from components.config import Problem, image_rules, rules, server_rules, siblings
+from components.config import (
+    Problem,
+    image_rules,
+    rules,
+    secret_rules,
+    server_rules,
+    siblings,
+)
 from components.config.loading import Rule
 
 from .odoo_conf import workers
@@ -29,12 +36,7 @@ def wildcard_is_whole(
     wildcard: "Wildcard | None", dns_token: secrets.Secret | None
 ) -> Iterator[Problem]:
     """A wildcard certificate needs somebody who can change the zone."""
-    if wildcard and not dns_token:
-        cure = "set it by `pulumi config set --secret dns_token`, or remove wildcard"
-        yield Problem("dns_token", "is missing, and wildcard is given", cure)
-    if dns_token and not wildcard:
-        cure = "give wildcard, or remove the secret by `pulumi config rm dns_token`"
-        yield Problem("dns_token", "is given without wildcard", cure)
+    yield from secret_rules.together("dns_token", dns_token, "wildcard", wildcard)
 
 
 def wildcard_covers_the_domain(domain: str, wildcard: "Wildcard | None") -> Iterator[Problem]:
