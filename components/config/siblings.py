@@ -33,8 +33,7 @@ def domains_differ(
 ) -> Iterator[Problem]:
     """A host name is served by one stack, and a zone made by one."""
     for stack, other in others(context):
-        theirs = _at(other, "site", "redirects_from")
-        taken = {_at(other, "domain"), *(theirs if isinstance(theirs, list) else [])}
+        taken = domains(other)
         if domain in taken:
             cure = "give each stack a domain of its own"
             yield Problem("domain", f"is a domain of stack {stack} too", cure, domain)
@@ -85,6 +84,12 @@ def secrets_differ(context: Context) -> Iterator[Problem]:
             if copied or (isinstance(theirs, str) and theirs == context.raw[key]):
                 cure = "make a new one for this stack, and change it where it is used"
                 yield Problem(key, f"is the secret of stack {stack} too", cure)
+
+
+def domains(other: Mapping[str, Any]) -> set[object]:
+    """Return the host names that another stack's site has, as its file has them: unchecked."""
+    redirects = _at(other, "site", "redirects_from")
+    return {_at(other, "domain"), *(redirects if isinstance(redirects, list) else [])}
 
 
 def _same_server(server: "ExistingServer", other: Mapping[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from components import postgres_service
 from components.config import Problem, rules, server_rules, siblings
@@ -122,19 +122,39 @@ def replicas_have_names_of_their_own(
         taken[replica.domain] = path
 
 
+def replicas_differ_from_other_stacks(
+    domain: str, site: "Site", replicas: Mapping[str, "Replica"], context: Context
+) -> Iterator[Problem]:
+    """No host name is a replica's in one stack and anything in another."""
+    own = {f"replicas.{name}.domain": replica.domain for name, replica in replicas.items()}
+    redirects = {f"site.redirects_from[{i}]": host for i, host in enumerate(site.redirects_from)}
+    for stack, other in siblings.others(context):
+        there = [entry.get("domain") for entry in replicas_of(other).values()]
+        taken = [*siblings.domains(other), *there]
+        for path, host in {"domain": domain, **redirects, **own}.items():
+            if host in (taken if path in own else there):
+                cure = "give each server a domain of its own"
+                yield Problem(path, f"is a domain of stack {stack} too", cure, host)
+
+
+def replicas_of(other: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what another stack's file says of its replicas, which nobody has checked yet."""
+    found = other.get("replicas")
+    replicas = found if isinstance(found, dict) else {}
+    return {str(k): value if isinstance(value, dict) else {} for k, value in replicas.items()}
+
+
 def databases_differ(
     database: "ManagedDatabase", replicas: Mapping[str, "Replica"], context: Context
 ) -> Iterator[Problem]:
     """Two stacks never write to the same database."""
     own = [database.name, *(database_of(database.name, replica) for replica in replicas)]
     for stack, other in siblings.others(context):
-        theirs, others = other.get("database"), other.get("replicas")
+        theirs = other.get("database")
         if not isinstance(theirs, dict) or theirs.get("host") != database.host:
             continue
         name = str(theirs.get("name"))
-        # Nobody has checked the other stack's file yet.
-        replicas_there = others if isinstance(others, dict) else {}
-        taken = {name, *(database_of(name, replica) for replica in replicas_there)}
+        taken = {name, *(database_of(name, replica) for replica in replicas_of(other))}
         for each in taken.intersection(own):
             cure = "give each stack a database of its own"
             yield Problem("database.name", f"is the database of stack {stack} too", cure, each)
@@ -158,5 +178,6 @@ ALL: tuple[Rule, ...] = (
     databases_differ,
     replicas_fit,
     replicas_have_names_of_their_own,
+    replicas_differ_from_other_stacks,
     rules.environment_is_free(RESERVED),
 )

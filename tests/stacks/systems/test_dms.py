@@ -390,6 +390,29 @@ def test_a_database_of_another_stacks_replica_is_refused(
     assert found.keys() - {"app.processes"} == refusals
 
 
+@pytest.mark.parametrize(
+    ("theirs", "path"),
+    [
+        ({"domain": "eu.dms.example.org"}, "replicas.eu.domain"),
+        ({"site": {"redirects_from": ["eu.dms.example.org"]}}, "replicas.eu.domain"),
+        ({"replicas": {"us": {"domain": "eu.dms.example.org"}}}, "replicas.eu.domain"),
+        ({"replicas": {"us": {"domain": "dms.example.org"}}}, "domain"),
+        ({"replicas": {"us": {"domain": "www.dms.example.org"}}}, "site.redirects_from[0]"),
+        ({"replicas": {"us": 5, 6: {"domain": "us.dms.example.org"}}}, None),
+    ],
+)
+def test_a_replica_has_no_domain_of_another_stack(
+    theirs: dict[str, Any], path: str | None, tmp_path: Path
+) -> None:
+    document = {"config": {f"dms:{key}": value for key, value in theirs.items()}}
+    (tmp_path / "Pulumi.production.yaml").write_text(yaml.safe_dump(document))
+    site = "site: {redirects_from: [www.dms.example.org]}, app: {processes: 0}"
+    found = refused(replica(domain="eu.dms.example.org", more=site), tmp_path)
+    assert found.keys() - {"app.processes"} == ({path} if path else set())
+    if path:
+        assert "is a domain of stack production too" in found[path]
+
+
 def test_a_database_of_another_stack_is_refused(tmp_path: Path) -> None:
     theirs = {"config": {"dms:database": {**GOOD["database"]}}}
     (tmp_path / "Pulumi.production.yaml").write_text(yaml.safe_dump(theirs))
